@@ -1,0 +1,1 @@
+"""KPI roll-ups and dashboards; imported by no app."""

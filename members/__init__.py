@@ -1,0 +1,1 @@
+"""Profiles, identities, attributes, tags, consent — and the event log with its front door."""

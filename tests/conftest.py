@@ -1,0 +1,99 @@
+"""The fixed cast: two workspaces with the same external ids and e-mails, and the servers they run on.
+
+Tests work as the application role, bound by row-level security, on a database that the owner made.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import connections, transaction
+from pytest_django.plugin import DjangoDbBlocker
+
+from urm.tenancy.context import tenant_context
+from urm.tenancy.models import Role, Tenant, User
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: DjangoDbBlocker, request: pytest.FixtureRequest) -> Iterator[None]:
+    """The owner makes and migrates the test database; the application role then works in it."""
+    keep = bool(request.config.getoption("reuse_db")) and not request.config.getoption("create_db")
+    owner, application = connections["owner"], connections["default"]
+    name = application.settings_dict["NAME"]
+    with django_db_blocker.unblock():
+        owner.creation.create_test_db(verbosity=0, autoclobber=True, keepdb=keep, serialize=False)
+        application.close()
+        application.settings_dict["NAME"] = owner.settings_dict["NAME"]
+    yield
+    with django_db_blocker.unblock():
+        application.close()
+        application.settings_dict["NAME"] = name
+        if not keep:
+            owner.creation.destroy_test_db(name, verbosity=0)
+
+
+@pytest.fixture
+def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """For tests that need real commits: several connections, processes, a server. The owner empties all tables after."""
+    with django_db_blocker.unblock():
+        yield
+        for connection in connections.all():
+            connection.close()
+        owner = connections["owner"]
+        with owner.cursor() as cursor:
+            cursor.execute(
+                "SELECT string_agg(quote_ident(relname), ', ') FROM pg_class "
+                "WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition "
+                "AND relname NOT IN ('django_migrations', 'django_content_type', 'auth_permission') "
+                "AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = pg_class.oid AND d.deptype = 'e')"
+            )
+            (tables,) = cursor.fetchone()
+            cursor.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+        owner.close()
+
+
+def make_tenant(slug: str, **fields: Any) -> Tenant:
+    return Tenant.objects.create(slug=slug, name=slug.title(), **fields)
+
+
+@pytest.fixture
+def acme(db: None) -> Tenant:
+    return make_tenant("acme", time_zone="America/New_York", currency="USD")
+
+
+@pytest.fixture
+def globex(db: None) -> Tenant:
+    """The outsider, with the same people."""
+    return make_tenant("globex", time_zone="Asia/Shanghai", currency="CNY", language="zh-hans")
+
+
+@pytest.fixture
+def in_acme(acme: Tenant) -> Iterator[Tenant]:
+    with tenant_context(acme.pk):
+        yield acme
+
+
+@pytest.fixture
+def staff(db: None) -> Callable[..., User]:
+    """staff(tenant, "marketer") → a user with that role; log-in `<role>@<slug>.example.com`, PASSWORD."""
+
+    def make(tenant: Tenant, role: str) -> User:
+        user = User.objects.create_user(f"{role}@{tenant.slug}.example.com", PASSWORD, name=role.title())
+        Role.objects.create(tenant=tenant, user=user, name=role)
+        return user
+
+    return make
+
+
+@pytest.fixture
+def sql(db: None) -> Callable[[str], list[tuple[Any, ...]]]:
+    """Run SQL as the application role in a savepoint and give back the rows."""
+
+    def run(statement: str) -> list[tuple[Any, ...]]:
+        with transaction.atomic(), connections["default"].cursor() as cursor:
+            cursor.execute(statement)
+            return list(cursor.fetchall()) if cursor.description else []
+
+    return run

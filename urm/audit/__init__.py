@@ -1,0 +1,1 @@
+"""Who changed what: one append-only entry per write by staff, key or system."""

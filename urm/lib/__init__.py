@@ -1,0 +1,1 @@
+"""Pure functions without models, used by several rooms."""

@@ -1,0 +1,1 @@
+"""API plumbing: keys, errors, pages, idempotency, limits and the OpenAPI document."""

@@ -1,0 +1,1 @@
+"""The rule language: text to checked tree to SQL to explanation."""

@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, telling every transaction which tenant it works for."""

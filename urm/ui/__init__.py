@@ -1,0 +1,1 @@
+"""The admin site and what every page shares: look, navigation, panels."""
