@@ -21,7 +21,7 @@ UNFINISHED = VENV / "urm-unfinished"
 
 def ensure_environment(*layers: str) -> Path:
     """Make `.venv` hold the locked packages of these layers; return its Python. Quick when there is nothing to do."""
-    with locked("environment"):
+    with locked("environment") as lock:
         if UNFINISHED.exists():
             say("the last installation was interrupted: making .venv anew")
             shutil.rmtree(VENV)
@@ -30,7 +30,7 @@ def ensure_environment(*layers: str) -> Path:
         installed = _installed()
         missing = [layer for layer in layers if installed.get(layer) != fingerprint(layer)]
         if missing:
-            _install(missing)
+            _install(missing, lock)
             installed |= {layer: fingerprint(layer) for layer in missing}
             STAMP.write_text(json.dumps(installed, indent=1))
             UNFINISHED.unlink()
@@ -64,6 +64,8 @@ def _create() -> None:
     # `python3-venv` is missing on a bare Debian; an environment without pip of its own needs only the interpreter.
     plain = [sys.executable, "-m", "venv", str(VENV)]
     for command in (plain, [*plain, "--without-pip"]):
+        VENV.mkdir()
+        UNFINISHED.touch()
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode == 0:
             return
@@ -90,7 +92,7 @@ def _can_run(command: list[str]) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def _install(layers: list[str]) -> None:
+def _install(layers: list[str], lock: int) -> None:
     started = time.perf_counter()
     say(f"installing the locked packages ({', '.join(layers)})")
     UNFINISHED.touch()
@@ -99,6 +101,7 @@ def _install(layers: list[str]) -> None:
         command += ["-r", str(requirements_file(layer))]
     # A PYTHONPATH or an outer environment of the caller has no say in what is installed here.
     inherited = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
-    if subprocess.run(command, cwd=ROOT, env=inherited, check=False).returncode:
+    # When this process is killed, the installer goes on: it keeps the lock, so that nobody repairs under its hands.
+    if subprocess.run(command, cwd=ROOT, env=inherited, check=False, pass_fds=[lock]).returncode:
         raise SystemExit("the installation failed (see above); run the same command again to repair it")
     say(f"installed in {time.perf_counter() - started:.1f} s")

@@ -35,12 +35,15 @@ def say(*words: object) -> None:
 
 
 @contextlib.contextmanager
-def locked(name: str) -> Iterator[None]:
-    """One at a time per clone; the kernel frees the lock when its holder dies."""
+def locked(name: str) -> Iterator[int]:
+    """One at a time per clone; the kernel frees the lock when its holder dies.
+
+    Yields the lock's file descriptor: a child that inherits it holds the lock too, until it has ended itself.
+    """
     with (state_folder() / f"{name}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             say(f"another run.py is busy with the {name} of this clone; waiting for it")
             fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        yield file.fileno()

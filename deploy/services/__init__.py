@@ -11,7 +11,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 
-from deploy.environment import ensure_environment
+from deploy.environment import UNFINISHED, ensure_environment
 from deploy.paths import locked, say, state_folder
 from deploy.services import postgres, valkey
 from deploy.services.state import load_state, save_state
@@ -30,7 +30,8 @@ def given(name: str) -> str | None:
 def up(*, keep: bool = True) -> dict[str, str]:
     """Start what is not running and return the URLs. `keep`: until `services down`, whoever else comes and goes."""
     embedded = [not given("DATABASE_URL"), not given("REDIS_URL")]
-    if (embedded[0] and not postgres.is_available()) or (embedded[1] and not valkey.is_available()):
+    lacking = (embedded[0] and not postgres.is_available()) or (embedded[1] and not valkey.is_available())
+    if lacking or (any(embedded) and UNFINISHED.exists()):
         ensure_environment("services")
     with locked("services"):
         state = load_state()

