@@ -105,20 +105,15 @@ class SmtpSession(asyncio.Protocol):
                 if not self.take_message():
                     return
             else:
-                line, found, rest = bytes(self.buffer).partition(b"\r\n") if len(self.buffer) < 4096 else self.split()
-                if not found:
-                    if len(line) > 4096:
-                        self.answer(500, "line too long")
-                        self.transport.close()
+                end = self.buffer.find(b"\r\n")
+                if end < 0 and len(self.buffer) > 4096:
+                    self.answer(500, "line too long")
+                    self.transport.close()
+                if end < 0:
                     return
-                self.buffer = bytearray(rest)
-                self.obey(line.decode("utf-8", "replace"))
-
-    def split(self) -> tuple[bytes, bytes, bytes]:
-        end = self.buffer.find(b"\r\n", 0, 4098)
-        if end < 0:
-            return bytes(self.buffer), b"", b""
-        return bytes(self.buffer[:end]), b"\r\n", bytes(self.buffer[end + 2 :])
+                line = self.buffer[:end].decode("utf-8", "replace")
+                del self.buffer[: end + 2]
+                self.obey(line)
 
     def obey(self, line: str) -> None:
         verb, _, argument = line.partition(" ")
@@ -265,7 +260,7 @@ class Website(ThreadingHTTPServer):
 
 
 def parse(raw: bytes) -> EmailMessage:
-    return cast(EmailMessage, email.message_from_bytes(raw, policy=email.policy.default))
+    return email.message_from_bytes(raw, policy=email.policy.default)
 
 
 def part(message: EmailMessage, kind: str) -> str | None:
@@ -306,7 +301,8 @@ def list_page(connection: sqlite3.Connection, query: dict[str, str]) -> str:
     rows = select(connection, search, int(query.get("before", 2**62)), PAGE)
     (total,) = connection.execute("SELECT count(*) FROM message").fetchone()
     lines = "".join(
-        f"<tr><td>{html.escape(row['received_at'][:19].replace('T', ' '))}</td><td>{html.escape(row['recipients'])}</td>"
+        f"<tr><td>{html.escape(row['received_at'][:19].replace('T', ' '))}</td>"
+        f"<td>{html.escape(row['recipients'])}</td>"
         f'<td><a href="/messages/{row["id"]}">{html.escape(row["subject"] or "(no subject)")}</a></td></tr>'
         for row in rows
     )
