@@ -9,7 +9,7 @@ import sys
 
 from deploy import services
 from deploy.environment import ensure_environment
-from deploy.launcher import environment, run_module
+from deploy.launcher import environment, local_settings, run_module
 from deploy.paths import ROOT, say
 
 
@@ -53,7 +53,7 @@ def services_command(action: str) -> int:
         case "down":
             services.down()
         case "env":
-            for name, value in services.urls().items():
+            for name, value in (services.urls() | local_settings()).items():
                 print(f"export {name}={shlex.quote(value)}")
         case "status":
             for name, state in services.status().items():

@@ -12,8 +12,7 @@ from deploy.paths import ROOT, VENV_PYTHON, state_folder
 def environment(urls: Mapping[str, str]) -> dict[str, str]:
     """The caller's environment, completed for this machine; what the caller set wins (see `services.given`)."""
     local = {
-        "DEBUG": "1",
-        "SECRET_KEY": _local_secret(),
+        **local_settings(),
         "PYTHONUNBUFFERED": "1",
         # Neither the platform nor its tools may look into an outer environment of the caller.
         "VIRTUAL_ENV": str(VENV_PYTHON.parent.parent),
@@ -36,6 +35,11 @@ def run_tool(command: Sequence[str], env: Mapping[str, str]) -> int:
             except KeyboardInterrupt:
                 # The terminal told the child as well; it ends in its own way and we wait for it.
                 continue
+
+
+def local_settings() -> dict[str, str]:
+    """What the platform must be told besides its servers, for work on this machine only."""
+    return {"DEBUG": "true", "SECRET_KEY": _local_secret()}
 
 
 def _local_secret() -> str:

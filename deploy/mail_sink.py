@@ -268,7 +268,7 @@ def part(message: EmailMessage, kind: str) -> str | None:
     if body is None:
         return None
     content = body.get_content()
-    return content if isinstance(content, str) else None
+    return content.replace("\r\n", "\n") if isinstance(content, str) else None
 
 
 def select(connection: sqlite3.Connection, search: str, before: int, limit: int) -> list[sqlite3.Row]:
