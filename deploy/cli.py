@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
 
                 return run_checks(rest)
             case "demo":
-                from deploy.stage import demo_command  # noqa: PLC0415
+                from deploy.showcase import demo_command  # noqa: PLC0415
 
                 return demo_command(rest)
             case command:

@@ -27,14 +27,24 @@ def run_module(module: str, arguments: Sequence[str], env: Mapping[str, str]) ->
     return run_tool([str(VENV_PYTHON), "-m", module, *arguments], env)
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: unlike Ctrl-C in a terminal, only this process was told."""
+
+
 def run_tool(command: Sequence[str], env: Mapping[str, str]) -> int:
+    """Run to the end. Interrupted, it lets the child end in its own way first and then passes the interruption on."""
+    interruption: KeyboardInterrupt | None = None
     with subprocess.Popen(command, cwd=ROOT, env=dict(env)) as process:
-        while True:
+        while process.returncode is None:
             try:
-                return process.wait()
-            except KeyboardInterrupt:
-                # The terminal told the child as well; it ends in its own way and we wait for it.
-                continue
+                process.wait()
+            except KeyboardInterrupt as signalled:
+                interruption = signalled
+                if isinstance(signalled, Terminated):
+                    process.terminate()
+    if interruption:
+        raise interruption
+    return process.returncode
 
 
 def local_settings() -> dict[str, str]:

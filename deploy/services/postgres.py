@@ -250,16 +250,20 @@ def _start(server: State, sockets: Path) -> None:
     say(f"PostgreSQL {server['major']} on {LOCALHOST}:{server['port']} in {seconds:.2f} s")
 
 
-def _prepare(state: State) -> None:
-    """Roles, databases, extensions, privileges: the operator's own script, run as the superuser."""
+def empty(state: State) -> None:
+    """Drop the platform's database, whoever is connected, and prepare it anew."""
     server = state["postgres"]
-    wanted = hashlib.sha256(b"".join(path.read_bytes() for path in PREPARATION)).hexdigest()
-    if server.get("prepared") == {"script": wanted, "major": server["major"]}:
-        return
-    started = time.perf_counter()
+    done = _psql(server, "-c", "DROP DATABASE IF EXISTS urm WITH (FORCE)")
+    if done.returncode:
+        raise SystemExit(f"the database could not be dropped:\n{done.stderr}")
+    server.pop("prepared", None)
+    _prepare(state)
+
+
+def _psql(server: State, *arguments: str) -> subprocess.CompletedProcess[str]:
     place = ["-h", LOCALHOST, "-p", str(server["port"]), "-U", "postgres", "-d", "postgres"]
-    done = subprocess.run(
-        [f"{server['binaries']}/psql", "-qX", *place, "-f", str(PREPARATION[0])],
+    return subprocess.run(
+        [f"{server['binaries']}/psql", "-qX", "-v", "ON_ERROR_STOP=1", *place, *arguments],
         env={
             "PATH": os.defpath,
             "PGPASSWORD": server["postgres"],
@@ -270,6 +274,16 @@ def _prepare(state: State) -> None:
         text=True,
         check=False,
     )
+
+
+def _prepare(state: State) -> None:
+    """Roles, databases, extensions, privileges: the operator's own script, run as the superuser."""
+    server = state["postgres"]
+    wanted = hashlib.sha256(b"".join(path.read_bytes() for path in PREPARATION)).hexdigest()
+    if server.get("prepared") == {"script": wanted, "major": server["major"]}:
+        return
+    started = time.perf_counter()
+    done = _psql(server, "-f", str(PREPARATION[0]))
     if done.returncode:
         raise SystemExit(f"the database could not be prepared:\n{done.stdout}{done.stderr}")
     server["prepared"] = {"script": wanted, "major": server["major"]}

