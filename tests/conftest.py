@@ -36,7 +36,7 @@ def django_db_setup(django_db_blocker: DjangoDbBlocker, request: pytest.FixtureR
 
 @pytest.fixture
 def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """For tests that need real commits: several connections, processes, a server. The owner empties all tables after."""
+    """For tests that need real commits (several connections, a server). The owner empties all tables after."""
     with django_db_blocker.unblock():
         yield
         for connection in connections.all():

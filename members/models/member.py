@@ -85,6 +85,7 @@ class Member(TenantModel):
         related_name="merged",
         verbose_name=_("merged into"),
     )
+    erasure_requested_at = models.DateTimeField(_("erasure requested at"), null=True, editable=False)
     erased_at = models.DateTimeField(_("erased at"), null=True, editable=False)
 
     search_text = models.GeneratedField(
@@ -99,6 +100,11 @@ class Member(TenantModel):
         constraints = [models.UniqueConstraint(fields=["tenant", "external_id"], name="member_external_id_once")]
         indexes = [
             models.Index(fields=["tenant", "email"], name="member_email"),
+            models.Index(
+                fields=["tenant", "erasure_requested_at"],
+                name="member_to_erase",
+                condition=models.Q(erasure_requested_at__isnull=False, erased_at__isnull=True),
+            ),
             models.Index(fields=["tenant", "-created_at", "-id"], name="member_newest"),
             models.Index(fields=["tenant", "phone"], name="member_phone"),
             GinIndex(fields=["tenant", "search_text"], opclasses=["int8_ops", "gin_trgm_ops"], name="member_search"),

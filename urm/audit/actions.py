@@ -1,5 +1,5 @@
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from django.db import models
 
@@ -9,7 +9,10 @@ from urm.audit.models import AuditEntry
 
 def snapshot(instance: models.Model, *fields: str) -> dict[str, Any]:
     """The given fields' values as JSON can hold them, for `before` and `after`."""
-    return {field: instance._meta.get_field(field).value_to_string(instance) for field in fields}
+    return {
+        field: cast("models.Field[Any, Any]", instance._meta.get_field(field)).value_to_string(instance)
+        for field in fields
+    }
 
 
 def record(
@@ -18,10 +21,12 @@ def record(
     target: models.Model,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
+    target_label: str | None = None,
 ) -> AuditEntry:
     """Write an entry in the caller's transaction, reduced to the fields whose values differ.
 
-    `verb` is `noun.verb`, for example `segment.update`. Personal data does not belong here in clear: pass ids.
+    `verb` is `noun.verb`, for example `segment.update`. Personal data does not belong here: give
+    a member's number as `target_label`, and names of fields instead of their values.
     """
     before, after = dict(before or {}), dict(after or {})
     if before and after:
@@ -36,7 +41,7 @@ def record(
         verb=verb,
         target_type=target._meta.label_lower,
         target_id=str(target.pk),
-        target_label=str(target)[:200],
+        target_label=(target_label or str(target))[:200],
         before=before,
         after=after,
     )

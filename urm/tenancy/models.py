@@ -2,7 +2,7 @@
 
 import secrets
 import zoneinfo
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.core.exceptions import ValidationError
@@ -186,6 +186,8 @@ class Wakeup(models.Model):
 
 
 M = TypeVar("M", bound="TenantModel")
+_ST = TypeVar("_ST")  # what a reference can be set to, and what it gives
+_GT = TypeVar("_GT")
 
 
 class TenantQuerySet(models.QuerySet[M]):
@@ -213,7 +215,7 @@ class TenantManager(models.Manager[M]):
         return super().get_queryset().filter(tenant_id=require_tenant())
 
 
-class _InTenant(models.ForeignKey):
+class _InTenant(models.ForeignKey[_ST, _GT]):
     """What references inside one workspace share. The database holds them as (tenant_id, …) → (tenant_id, id)."""
 
     def __init__(self, to: Any, on_delete: Any, **kwargs: Any) -> None:
@@ -229,17 +231,20 @@ class _InTenant(models.ForeignKey):
         """Every joined table carries the literal tenant too: planners of sharded tables need it on each."""
         tenant_id = require_tenant()
         models_by_alias = [(alias, self.remote_field.model), (related_alias, self.model)]
-        conditions = [
-            Exact(Col(name, model._meta.get_field("tenant")), tenant_id) for name, model in models_by_alias if name
-        ]
-        return WhereNode(conditions, connector=AND)
+        where = WhereNode(connector=AND)
+        for name, model in models_by_alias:
+            if name:
+                where.add(
+                    Exact(Col(name, cast("models.Field[Any, Any]", model._meta.get_field("tenant"))), tenant_id), AND
+                )
+        return where
 
 
-class TenantForeignKey(_InTenant):
+class TenantForeignKey(_InTenant[_ST, _GT]):
     pass
 
 
-class TenantOneToOneField(_InTenant, models.OneToOneField):
+class TenantOneToOneField(_InTenant[_ST, _GT], models.OneToOneField[_ST, _GT]):
     pass
 
 
@@ -263,7 +268,7 @@ class TenantModel(models.Model):
         verbose_name=_("workspace"),
     )
 
-    objects: ClassVar[TenantManager[Self]] = TenantManager()  # type: ignore[misc]  # Self in a ClassVar is Django's way
+    objects: ClassVar[TenantManager[Self]] = TenantManager()
 
     class Meta:
         abstract = True

@@ -54,19 +54,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._told = None
 
     def _set_autocommit(self, autocommit: bool) -> None:
-        super()._set_autocommit(autocommit)
+        super()._set_autocommit(autocommit)  # type: ignore[misc]  # in Django, not in its stubs
         self._forget()
 
     def _savepoint_rollback(self, sid: str) -> None:
-        super()._savepoint_rollback(sid)
+        super()._savepoint_rollback(sid)  # type: ignore[misc]  # in Django, not in its stubs
         self._forget()  # SET LOCAL is undone with the savepoint
 
     def _commit(self) -> None:
-        super()._commit()
+        super()._commit()  # type: ignore[misc]  # in Django, not in its stubs
         self._forget()
 
     def _rollback(self) -> None:
-        super()._rollback()
+        super()._rollback()  # type: ignore[misc]  # in Django, not in its stubs
         self._forget()
 
     def connect(self) -> None:

@@ -1,0 +1,24 @@
+from members.actions.consents import lift_suppression, record_consent, suppress_address
+from members.actions.events import EventError, accept_events, canonical_event, canonical_identify, emit, mark_dirty
+from members.actions.members import MemberError, erase_member, identify_member, request_erasure, upsert_member
+from members.actions.tags import add_tag, create_tag, remove_tag
+
+__all__ = [
+    "EventError",
+    "MemberError",
+    "accept_events",
+    "add_tag",
+    "canonical_event",
+    "canonical_identify",
+    "create_tag",
+    "emit",
+    "erase_member",
+    "identify_member",
+    "lift_suppression",
+    "mark_dirty",
+    "record_consent",
+    "remove_tag",
+    "request_erasure",
+    "suppress_address",
+    "upsert_member",
+]

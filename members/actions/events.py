@@ -1,0 +1,185 @@
+"""The one door in: everything that happens becomes items of an inbox row; the absorber does the rest."""
+
+import hashlib
+import re
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import orjson
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from members.events import PlatformEvent
+from members.models import DirtyMember, InboxEntry
+from urm.tenancy.work import wake
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_ .:-]{0,63}")
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LEAD = timedelta(minutes=5)  # how far a client's clock may be ahead
+MAX_AMOUNT = Decimal(10) ** 14
+MAX_ITEMS = 1000
+
+_KNOWN = frozenset({"event_id", "external_id", "anonymous_id", "name", "occurred_at", "amount", "properties"})
+
+# An item of an inbox row. Keys are single letters because every event is written and read once in this form:
+# k = de-duplication key, m = member id, i = kind of identity, v = its value, n = name, t = occurred at (ISO, UTC),
+# a = amount, p = properties, s = sure (trusted); x = an anonymous id to link (identify only).
+Item = dict[str, Any]
+
+
+class EventError(ValueError):
+    """An event that cannot be taken; `field` names what is wrong with it."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message
+
+
+def canonical_event(raw: Mapping[str, Any], *, trusted: bool, now: datetime) -> Item:
+    """Check one event as clients send it. `now` is aware; a missing `occurred_at` means now.
+
+    Only trusted senders mint amounts: an untrusted `amount` is kept among the properties, where nothing counts it.
+    """
+    if unknown := raw.keys() - _KNOWN:
+        field = min(unknown)
+        raise EventError(field, _("Unknown field. Put data of your own into properties."))
+    name = raw.get("name")
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise EventError("name", _("Must begin with a letter; letters, digits, blanks and _ . : - only; at most 64."))
+    if name.startswith("urm."):
+        raise EventError("name", _("Names beginning with urm. are the platform's own."))
+    properties = raw.get("properties")
+    if properties is None:
+        properties = {}
+    elif not isinstance(properties, dict):
+        raise EventError("properties", _("Must be an object."))
+    amount = _amount(raw.get("amount"))
+    if amount is not None and not trusted:
+        properties = {"amount": amount, **properties}
+        amount = None
+    kind, value = _identity(raw)
+    return {
+        "k": _key(raw.get("event_id")),
+        "i": kind,
+        "v": value,
+        "n": name,
+        "t": _moment(raw.get("occurred_at"), now),
+        "a": amount,
+        "p": properties,
+        "s": trusted,
+    }
+
+
+def canonical_identify(raw: Mapping[str, Any], *, trusted: bool, now: datetime) -> Item:
+    """Check a request that tells who an anonymous visitor is: `external_id`, optional `anonymous_id` and `traits`."""
+    if unknown := raw.keys() - {"external_id", "anonymous_id", "traits"}:
+        raise EventError(min(unknown), _("Unknown field. Use external_id, anonymous_id and traits."))
+    traits = raw.get("traits")
+    if traits is not None and not isinstance(traits, dict):
+        raise EventError("traits", _("Must be an object."))
+    return {
+        "i": "external_id",
+        "v": _id("external_id", raw.get("external_id")),
+        "x": _id("anonymous_id", raw["anonymous_id"]) if raw.get("anonymous_id") is not None else None,
+        "n": "urm.identify",
+        "t": now.isoformat(),
+        "p": traits or {},
+        "s": trusted,
+    }
+
+
+def accept_events(items: Sequence[Item]) -> int:
+    """Write canonical items as one inbox row; returns its id. The wake-up comes after the commit."""
+    entry = InboxEntry.objects.create(items=len(items), body=orjson.dumps(items).decode())
+    transaction.on_commit(_wake_stream)
+    return entry.pk
+
+
+def emit(events: Iterable[PlatformEvent], *, at: datetime | None = None) -> None:
+    """Append platform events to the inbox in the caller's transaction: they exist if and only if their cause does."""
+    moment = (at or datetime.now(UTC)).isoformat()
+    items = (
+        {"m": event.member_id, "n": event.name, "t": moment, "p": event.properties(), "s": True} for event in events
+    )
+    rows = [InboxEntry(items=len(chunk), body=orjson.dumps(chunk).decode()) for chunk in _batched(items, MAX_ITEMS)]
+    if rows:
+        InboxEntry.objects.bulk_create(rows)
+        transaction.on_commit(_wake_stream)
+
+
+def mark_dirty(member_ids: Iterable[int]) -> None:
+    """Have segments, tags and stage of these members looked at again."""
+    rows = [DirtyMember(member_id=member_id) for member_id in sorted(set(member_ids))]
+    if rows:
+        DirtyMember.objects.bulk_create(rows, ignore_conflicts=True)
+        transaction.on_commit(_wake_stream)
+
+
+def _wake_stream() -> None:
+    wake("stream")
+
+
+def _identity(raw: Mapping[str, Any]) -> tuple[str, str]:
+    for kind in ("external_id", "anonymous_id"):
+        if (value := raw.get(kind)) is not None:
+            return kind, _id(kind, value)
+    raise EventError("external_id", _("Say who: give external_id or anonymous_id."))
+
+
+def _id(field: str, value: Any) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= 200 or value != value.strip():
+        raise EventError(field, _("Must be a text of 1 to 200 characters without blanks at its ends."))
+    return value
+
+
+def _key(event_id: Any) -> str | None:
+    if event_id is None:
+        return None
+    return str(uuid.UUID(bytes=hashlib.sha256(_id("event_id", event_id).encode()).digest()[:16]))
+
+
+def _amount(value: Any) -> str | None:
+    if value is None:
+        return None
+    try:
+        amount = Decimal(str(value)) if isinstance(value, int | float | str) and not isinstance(value, bool) else None
+    except InvalidOperation:
+        amount = None
+    if amount is None or not amount.is_finite():
+        raise EventError("amount", _("Must be a number, such as 12.90."))
+    exponent = amount.normalize().as_tuple().exponent
+    if abs(amount) >= MAX_AMOUNT or (isinstance(exponent, int) and exponent < -4):
+        raise EventError("amount", _("Must have at most 14 digits before and 4 after the point."))
+    return str(amount)
+
+
+def _moment(value: Any, now: datetime) -> str:
+    if value is None:
+        return now.isoformat()
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError) as error:
+        raise EventError(
+            "occurred_at", _("Must be an ISO 8601 date and time, such as 2026-03-01T09:30:00Z.")
+        ) from error
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    if moment > now + LEAD:
+        raise EventError("occurred_at", _("Lies more than 5 minutes in the future. Check the sender's clock."))
+    if moment < EARLIEST:
+        raise EventError("occurred_at", _("Lies before 1970."))
+    return moment.isoformat()
+
+
+def _batched(items: Iterable[Item], size: int) -> Iterable[list[Item]]:
+    chunk: list[Item] = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

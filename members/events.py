@@ -1,0 +1,60 @@
+"""What this app writes into the log, and the base of every platform event."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlatformEvent:
+    """Something the platform did to a member. Subclasses set `name`, beginning with `urm.`; fields are its payload."""
+
+    name: ClassVar[str]
+
+    member_id: int
+
+    def properties(self) -> dict[str, Any]:
+        payload = asdict(self)
+        del payload["member_id"]
+        return payload
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberCreated(PlatformEvent):
+    name = "urm.member.created"
+
+    source: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberUpdated(PlatformEvent):
+    """`fields` are names only: values of personal data stay out of the log."""
+
+    name = "urm.member.updated"
+
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagAdded(PlatformEvent):
+    name = "urm.tag.added"
+
+    tag: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagRemoved(PlatformEvent):
+    name = "urm.tag.removed"
+
+    tag: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentChanged(PlatformEvent):
+    name = "urm.consent.changed"
+
+    channel: str
+    purpose: str
+    granted: bool
+    source: str

@@ -1,0 +1,32 @@
+"""Work on the log and on erasures; see urm.tenancy.work for how it is started."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from members.actions import erase_member
+from members.consumers import reactions
+from members.consumers.absorb import absorb
+from members.models import Member
+from urm.tenancy.work import register_work, wake
+
+
+@register_work("stream", queue="stream")
+def stream() -> bool:
+    """Absorb one batch, then let every consumer have its turn; True while anything was done."""
+    absorbed = absorb()
+    if absorbed is None:  # another worker is at it: look again soon, it may miss what came last
+        wake("stream", timezone.now() + timedelta(seconds=1))
+        return False
+    consumed = [reaction.run() for reaction in reactions()]
+    return absorbed > 0 or any(consumed)
+
+
+@register_work("erase", queue="slow")
+def erase() -> bool:
+    """Erase one member who asked for it."""
+    member = Member.objects.filter(erasure_requested_at__isnull=False, erased_at=None).first()
+    if member is None:
+        return False
+    erase_member(member=member)
+    return True
