@@ -8,9 +8,13 @@ import subprocess
 import sys
 
 from deploy import services
+from deploy.checks import run_checks
 from deploy.environment import ensure_environment
 from deploy.launcher import environment, local_settings, run_module
+from deploy.make_secrets import secrets_command
 from deploy.paths import ROOT, say
+from deploy.requirements import export_lock
+from deploy.showcase import demo_command
 
 
 def main(arguments: list[str]) -> int:
@@ -18,30 +22,22 @@ def main(arguments: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("demo", add_help=False, help="the whole product on a year of real purchases, in the browser")
     commands.add_parser("test", add_help=False, help="every check and test; arguments go to pytest")
-    commands.add_parser("bench", add_help=False, help="measure the performance goals of this machine")
+    commands.add_parser("bench", add_help=False, help="measure the performance goals on this machine")
     commands.add_parser("capacity", add_help=False, help="servers and settings for a number of members and events")
     commands.add_parser("lock", help="write deploy/requirements/*.txt from uv.lock (needs uv)")
+    commands.add_parser("secrets", help="make the secret files that docker-compose.yml names")
     servers = commands.add_parser("services", help="the embedded PostgreSQL and Valkey of this clone")
     servers.add_argument("action", choices=["up", "down", "status", "env"])
     chosen, rest = parser.parse_known_args(arguments)
-    if rest and chosen.command in {"services", "lock"}:
-        parser.error(f"unknown arguments: {shlex.join(rest)}")
+    passing_on = {"demo": demo_command, "test": run_checks, "bench": bench_command, "capacity": capacity_command}
     try:
-        match chosen.command:
-            case "services":
-                return services_command(chosen.action)
-            case "lock":
-                return lock_command()
-            case "test":
-                from deploy.checks import run_checks  # noqa: PLC0415
-
-                return run_checks(rest)
-            case "demo":
-                from deploy.showcase import demo_command  # noqa: PLC0415
-
-                return demo_command(rest)
-            case command:
-                return module_command(command, rest)
+        if run := passing_on.get(chosen.command):
+            return run(rest)
+        if rest:
+            parser.error(f"unknown arguments: {shlex.join(rest)}")
+        if chosen.command == "services":
+            return services_command(chosen.action)
+        return lock_command() if chosen.command == "lock" else secrets_command()
     except KeyboardInterrupt:
         return 130
 
@@ -62,23 +58,18 @@ def services_command(action: str) -> int:
 
 
 def lock_command() -> int:
-    from deploy.requirements import export_lock  # noqa: PLC0415
-
     subprocess.run(["uv", "lock"], cwd=ROOT, check=True)
     export_lock()
     say("deploy/requirements/ agrees with uv.lock")
     return 0
 
 
-def module_command(name: str, rest: list[str]) -> int:
-    """`bench` and `capacity` run in the project's environment, as modules of deploy/."""
-    layers = ("base", "services", "demo") if name == "bench" else ("base", "services")
-    ensure_environment(*layers)
-    if name == "capacity":
-        return run_module("deploy.capacity", rest, environment({}))
+def bench_command(rest: list[str]) -> int:
+    ensure_environment("base", "services", "demo")
     with services.running() as urls:
-        return run_module("deploy.bench", rest, environment(urls))
+        return run_module("deploy.bench", rest, environment(urls) | {"DEBUG": "false"})
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def capacity_command(rest: list[str]) -> int:
+    """Nothing but arithmetic: it needs neither servers nor packages."""
+    return subprocess.run([sys.executable, "-m", "deploy.capacity", *rest], cwd=ROOT, check=False).returncode

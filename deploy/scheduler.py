@@ -20,12 +20,32 @@ from deploy.paths import ROOT
 GRACE = 15.0
 
 
+def check() -> int:
+    """For the container's health check: whether both programs run."""
+    running = [file.read_bytes().split(b"\0") for file in Path("/proc").glob("[0-9]*/cmdline")]
+    dispatches = any(words[-3:] == [b"manage.py", b"dispatch", b""] for words in running)
+    beats = any(b"celery" in words and b"beat" in words for words in running)
+    return 0 if dispatches and beats else 1
+
+
 def main() -> int:
     # Beat's memory of the last run lies in a scratch folder: what was missed is found by the sweep, not by beat.
     with tempfile.TemporaryDirectory(prefix="urm-beat-") as folder:
         level = os.environ.get("LOG_LEVEL", "INFO")
-        beat = ["-m", "celery", "--app", "urm.celery", "beat", "--loglevel", level, "--pidfile", ""]
-        commands = [[*beat, "--schedule", str(Path(folder) / "schedule")], ["manage.py", "dispatch"]]
+        schedule = str(Path(folder) / "schedule")
+        beat = [
+            "-m",
+            "celery",
+            "--app",
+            "urm.celery",
+            "beat",
+            "--loglevel",
+            level,
+            "--schedule",
+            schedule,
+            "--pidfile=",
+        ]
+        commands = [beat, ["manage.py", "dispatch"]]
         stopping = False
 
         def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -50,4 +70,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(check() if sys.argv[1:] == ["check"] else main())
