@@ -28,9 +28,8 @@ max_wal_size = '4GB'
 random_page_cost = 1.1
 timezone = 'UTC'
 log_line_prefix = '%m [%p] %u@%d '
-# Development only: a power cut may cost the cluster, and it can be made anew.
+# Development only: a power cut may cost the cluster, and it can be made anew. A killed server loses nothing.
 fsync = off
-synchronous_commit = off
 full_page_writes = off
 """
 
@@ -207,8 +206,6 @@ def _initdb(server: State) -> None:
     password.unlink()
     if done.returncode:
         raise SystemExit(done.stdout)
-    with (data / "postgresql.auto.conf").open("a") as configuration:
-        configuration.write(SETTINGS)
     server.pop("prepared", None)
     complete = data / "urm-complete"
     complete.touch()
@@ -236,6 +233,7 @@ def _control(server: State, *arguments: str) -> bool:
 def _start(server: State, sockets: Path) -> None:
     started = time.perf_counter()
     log = _data(server) / "server.log"
+    (_data(server) / "postgresql.auto.conf").write_text(SETTINGS)
     for _ in range(3):  # another clone may take the free port in between
         if not server.get("port") or answers(server["port"]):
             server["port"] = free_port(PREFERRED_PORT)
