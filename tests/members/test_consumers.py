@@ -1,6 +1,6 @@
 """Consumers read every event once, in order, and park what they cannot digest."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -37,7 +37,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     return consumer
 
 
-def log_events(*events: dict[str, object]) -> None:
+def log_events(*events: Mapping[str, object]) -> None:
     accept_events(
         [
             canonical_event({"name": "purchase", "external_id": "c-1", **event}, trusted=True, now=NOW)
