@@ -18,10 +18,10 @@ SECURE = PUBLIC_URL.startswith("https://")
 
 INSTALLED_APPS = [
     "urm.ui",
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
-    "django.contrib.admin",
+    "urm.ui.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -56,6 +56,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "urm.tenancy.middleware.WorkspaceMiddleware",
+    "urm.ui.middleware.LanguageMiddleware",
     "urm.audit.middleware.StaffActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -121,6 +122,7 @@ AXES_VERBOSE = False  # no greeting at each start
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
+AXES_LOCKOUT_TEMPLATE = "ui/locked.html"
 
 # --- Language and time
 LANGUAGE_CODE = "en"
@@ -129,6 +131,18 @@ LANGUAGE_COOKIE_NAME = "language"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
+FORMAT_MODULE_PATH = ["urm.ui.formats"]
+
+# --- The admin's skin; what depends on the request stands in urm.ui.site
+UNFOLD = {
+    "SITE_TITLE": "URM",
+    "SITE_SYMBOL": "diversity_3",
+    "SITE_URL": None,
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_LANGUAGES": True,
+    "BORDER_RADIUS": None,
+}
 
 # --- Files
 STATIC_URL = "/static/"

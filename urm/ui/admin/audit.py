@@ -1,0 +1,25 @@
+"""The audit log, to read and to search."""
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from urm.audit.models import AuditEntry
+from urm.ui.admin.base import ModelAdmin
+from urm.ui.components import Empty
+from urm.ui.navigation import Entry
+
+
+@admin.register(AuditEntry)
+class AuditAdmin(ModelAdmin):
+    area = "audit"
+    may_add = may_change = may_delete = False
+    sidebar = Entry("workspace", 50, "history", key="l")
+    empty = Empty(
+        _("Nothing has been changed yet"), _("Every change by staff, keys and the system is written down here.")
+    )
+    keyset = ("-at", "-id")
+    list_display = ("at", "actor_label", "verb", "target_label", "target_type")
+    list_filter = ("actor_kind",)
+    search_fields = ("actor_label", "verb", "target_label", "target_id")
+    search_help_text = _("Search by person, action or object")
+    fields = ("at", "actor_kind", "actor_label", "verb", "target_type", "target_id", "target_label", "before", "after")

@@ -1,0 +1,140 @@
+"""The components. urm.ui says which there are, urm.ui.components what they take."""
+
+import itertools
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.template.context import RequestContext
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince, timeuntil
+from django.utils.translation import gettext as _
+
+from urm.ui import formats as ui_formats
+from urm.ui.components import Chart, Empty, HeatMap, Step, Tile
+
+register = template.Library()
+
+_numbers = itertools.count(1)
+
+
+def _new_id(kind: str) -> str:
+    """An id that no other component on the page has; ids need not be the same next time."""
+    return f"ui-{kind}-{next(_numbers)}"
+
+
+@register.filter
+def number(value: Any, decimals: int = 0) -> str:
+    return ui_formats.number(value, decimals)
+
+
+@register.filter
+def percent(share: Any, decimals: int = 1) -> str:
+    return ui_formats.percent(share, decimals)
+
+
+@register.simple_tag(takes_context=True)
+def money(context: RequestContext, value: Any) -> str:
+    """An amount in the workspace's currency."""
+    return ui_formats.money(value, context["request"].workspace.currency)
+
+
+@register.simple_tag
+def ago(moment: datetime | None) -> SafeString | str:
+    """“3 hours ago”; the exact time in the workspace's zone on hover, and for screen readers."""
+    if moment is None:
+        return "–"
+    exact = formats.date_format(timezone.localtime(moment), "DATETIME_FORMAT")
+    now = timezone.now()
+    if abs((now - moment).total_seconds()) < 60:
+        words = _("just now")
+    elif moment > now:
+        words = _("in %(time)s") % {"time": timeuntil(moment, now, depth=1)}
+    else:
+        words = _("%(time)s ago") % {"time": timesince(moment, now, depth=1)}
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exact, words)
+
+
+@register.inclusion_tag("ui/components/definition.html")
+def definition(text: str, label: str = "") -> dict[str, Any]:
+    """A small button that tells what a figure means."""
+    return {"text": text, "label": label, "id": _new_id("definition")}
+
+
+@register.inclusion_tag("ui/components/tile.html")
+def tile(tile: Tile) -> dict[str, Any]:
+    good = None
+    if tile.change and tile.good_when != "neither":
+        good = (tile.change > 0) == (tile.good_when == "up")
+    return {"tile": tile, "good": good, "spark": _spark(tile.trend), "change": _signed_percent(tile.change)}
+
+
+def _signed_percent(change: float | None) -> str:
+    if change is None:
+        return ""
+    return f"{'+' if change > 0 else '−' if change < 0 else '±'}{ui_formats.percent(abs(change))}"
+
+
+def _spark(values: Any) -> str:
+    """Points of a polyline in a box of 100 × 24."""
+    numbers = [float(value) for value in values]
+    if len(numbers) < 2:
+        return ""
+    low, high = min(numbers), max(numbers)
+    span = (high - low) or 1.0
+    step = 100 / (len(numbers) - 1)
+    return " ".join(f"{index * step:.1f},{22 - (value - low) / span * 20:.1f}" for index, value in enumerate(numbers))
+
+
+@register.inclusion_tag("ui/components/chart.html")
+def chart(chart: Chart) -> dict[str, Any]:
+    return {"chart": chart, "id": _new_id("chart"), "data": chart.as_json()}
+
+
+@register.inclusion_tag("ui/components/heatmap.html")
+def heatmap(heatmap: HeatMap) -> dict[str, Any]:
+    return {"map": heatmap}
+
+
+@register.inclusion_tag("ui/components/funnel.html")
+def funnel(steps: list[Step], title: str = "") -> dict[str, Any]:
+    first = steps[0].count if steps else 0
+    rows = [
+        {
+            "step": step,
+            "of_first": step.count / first if first else None,
+            "of_previous": step.count / steps[index - 1].count if index and steps[index - 1].count else None,
+            "width": round(100 * step.count / first, 2) if first else 0,
+        }
+        for index, step in enumerate(steps)
+    ]
+    return {"rows": rows, "title": title}
+
+
+@register.inclusion_tag("ui/components/bar.html")
+def bar(value: Any, of: Any, color: str = "") -> dict[str, Any]:
+    """How much `value` is of `of`, as a bar; always put the figure beside it."""
+    share = float(value or 0) / float(of) if of else 0.0
+    return {"width": round(100 * min(1.0, max(0.0, share)), 2), "color": color}
+
+
+@register.inclusion_tag("ui/components/progress.html")
+def progress_of(url: str, label: str = "") -> dict[str, Any]:
+    """Polls `url` for urm.ui.components.Progress until it is finished."""
+    return {"url": url, "label": label, "id": _new_id("progress")}
+
+
+@register.inclusion_tag("ui/components/empty.html")
+def empty_state(empty: Empty) -> dict[str, Any]:
+    return {"empty": empty}
+
+
+@register.filter
+def shorter(value: Decimal | None) -> str:
+    """A decimal without trailing zeros."""
+    if value is None:
+        return "–"
+    return ui_formats.number(value, max(0, -int(Decimal(str(value)).normalize().as_tuple().exponent)))
