@@ -1,0 +1,115 @@
+"""Row 1: the absorber against COPY, the fastest way there is to put the same rows into the same kind of table."""
+
+from __future__ import annotations
+
+import gc
+import time
+from io import StringIO
+from statistics import median
+
+from django.db import connection, connections
+from django.utils import timezone
+
+from deploy.bench.dataset import NAMES
+from deploy.bench.table import Context, Row, measures
+from members.actions import accept_events, canonical_event
+from members.consumers.absorb import absorb
+from members.models import Cursor
+from urm.tenancy.context import tenant_context
+
+BATCH = 20_000
+_COLUMNS = "tenant_id, received_at, id, member_id, name_id, occurred_at, amount, properties, trusted"
+
+# Partitioned and indexed as the log is, and as full: it holds what this month's partition of the log holds.
+_COPY_OF_THE_LOG = """
+DROP SCHEMA IF EXISTS bench CASCADE;
+CREATE SCHEMA bench;
+CREATE TABLE bench.event (LIKE members_event INCLUDING ALL) PARTITION BY RANGE (received_at);
+CREATE TABLE bench.event_now PARTITION OF bench.event DEFAULT;
+"""
+
+
+@measures("1")
+def absorbing(context: Context) -> Row:
+    tenant = context.large
+    with connections["owner"].cursor() as owner, tenant_context(tenant.id):
+        owner.execute(_COPY_OF_THE_LOG)
+        owner.execute(
+            "INSERT INTO bench.event SELECT * FROM members_event "
+            "WHERE tenant_id = %s AND received_at >= date_trunc('month', now())",
+            [tenant.id],
+        )
+        owner.execute("ANALYZE bench.event")
+        pairs = []
+        for turn in range(context.rounds + 1):
+            _post(tenant.members, turn)
+            ours = _timed_absorb()
+            limit = _timed_copy()
+            if turn:  # the first is a warm-up
+                pairs.append((ours, limit))
+        owner.execute("DROP SCHEMA bench CASCADE")
+    ours, limit = median(a for a, _ in pairs), median(b for _, b in pairs)
+    return context.row(
+        "1",
+        median(b / a for a, b in pairs),
+        f"{BATCH / ours:,.0f} events/s ÷ {BATCH / limit:,.0f} rows/s",
+        costs={"absorb.event_seconds": ours / BATCH},
+    )
+
+
+def _post(members: int, turn: int) -> None:
+    """As the API takes them: batches of 1,000; a fifth purchases, one in a hundred of a new member or sent before."""
+    now = timezone.now()
+    run = f"{now.timestamp()}-{turn}"
+    for start in range(0, BATCH, 1000):
+        accept_events(
+            [
+                canonical_event(
+                    {
+                        "event_id": f"{run}-{n - n % 100 // 99}",
+                        "external_id": f"c-{int(members * (n * 0.6180339887 % 1) ** 1.7) + 1}"
+                        if n % 100
+                        else f"new-{run}-{n}",
+                        "name": NAMES[0] if n % 5 == 0 else NAMES[1 + n % 5],
+                        "occurred_at": now.isoformat(),
+                        **({"amount": n % 9000 / 100} if n % 5 == 0 else {}),
+                        "properties": {"path": f"/p/{n % 997}", "category": "dairy", "channel": "web", "items": n % 7},
+                    },
+                    trusted=True,
+                    now=now,
+                )
+                for n in range(start, start + 1000)
+            ]
+        )
+
+
+def _timed_absorb() -> float:
+    gc.collect()
+    started = time.perf_counter()
+    taken = absorb(batch=BATCH)
+    spent = time.perf_counter() - started
+    if taken != BATCH:
+        raise RuntimeError(f"absorbed {taken} of {BATCH} items")
+    return spent
+
+
+def _timed_copy() -> float:
+    """The rows that the last batch appended, into the copy of the log."""
+    mark = Cursor.objects.get(consumer="absorb")
+    rows = StringIO()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {_COLUMNS.replace('properties', 'properties::text')} FROM members_event "
+            "WHERE tenant_id = %s AND received_at = %s",
+            [mark.tenant_id, mark.received_at],
+        )
+        for row in cursor.fetchall():
+            fields = ("\\N" if field is None else str(field).replace("\\", "\\\\") for field in row)
+            rows.write("\t".join(fields) + "\n")
+    rows.seek(0)
+    owner = connections["owner"]
+    gc.collect()
+    with owner.cursor() as cursor:
+        started = time.perf_counter()
+        cursor.cursor.copy_expert(f"COPY bench.event ({_COLUMNS}) FROM STDIN", rows)
+        return time.perf_counter() - started
