@@ -47,9 +47,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "urm.rest.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "urm.rest.cors.PreflightMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -180,7 +182,26 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- REST API
-REST_FRAMEWORK: dict[str, object] = {}
+# Requests a second, refilled steadily; twice as many may come at once.
+API_RATE_PER_KEY = env.integer("API_RATE_PER_KEY", 200)
+API_RATE_PER_WORKSPACE = env.integer("API_RATE_PER_WORKSPACE", 500)
+METRICS_TOKEN = env.text("METRICS_TOKEN", "")  # empty: /metrics is open, and a proxy should keep it inside
+REST_FRAMEWORK: dict[str, object] = {
+    "UNAUTHENTICATED_USER": None,
+    "DATETIME_FORMAT": "iso-8601",
+    "COERCE_DECIMAL_TO_STRING": True,
+}
+SPECTACULAR_SETTINGS: dict[str, object] = {
+    "TITLE": "URM API",
+    "VERSION": "1",
+    "DESCRIPTION": "Events in, members, segments and figures out. Errors have one shape; lists are keyset pages.",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "PREPROCESSING_HOOKS": ["urm.rest.openapi.only_api"],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "urm.rest.openapi.complete"],
+}
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 

@@ -2,6 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+handler400 = "urm.rest.errors.handler400"
+handler403 = "urm.rest.errors.handler403"
+handler404 = "urm.rest.errors.handler404"
+handler500 = "urm.rest.errors.handler500"
+
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/", include("members.api.urls")),
+    path("api/v1/", include("segments.api.urls")),
+    path("", include("urm.rest.urls")),
     path("", include("urm.ui.urls")),
 ]
