@@ -1,6 +1,5 @@
 """Keys of both workspaces, and a client that carries one."""
 
-
 import pytest
 
 from tests.rest.client import ApiClient, make_key

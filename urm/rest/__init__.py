@@ -22,10 +22,11 @@ What the plumbing does for every view
       refuses a key without the view's scope. Start every query at `Model.objects`; look up with `self.one(queryset,
       **lookup)`: another tenant's id is then the same 404 as no id at all.
     - turns exceptions into `{"error": {"code", "message", "fields"}}`. An action refuses with Django's ValidationError:
-      with fields (a dict) or without a code it becomes 400; without fields and with a `code` of its own (a conflict with
-      the present state, such as `insufficient_points`) it becomes 409 with that code.
-    - replays the answer of a POST that carries a known Idempotency-Key. Such a POST runs in one transaction with the key,
-      so the view must do no slow I/O (no action may).
-    - limits the rate per key and per tenant, and documents all of its own error answers in OpenAPI: `documented()` needs
-      only those that are special to the operation, as `errors={409: "insufficient_points"}`.
+      with fields (a dict) or without a code it becomes 400, and so does a ValueError with `fields: dict[str, str]`;
+      without fields and with a `code` of its own (a conflict with the present state, such as `insufficient_points`) it
+      becomes 409 with that code.
+    - replays the answer of a POST that carries a known Idempotency-Key. Such a POST runs in one transaction with the
+      key, so the view must do no slow I/O (no action may).
+    - limits the rate per key and per tenant, and documents all of its own error answers in OpenAPI: `documented()`
+      needs only those that are special to the operation, as `errors={409: "insufficient_points"}`.
 """

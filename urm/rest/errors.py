@@ -88,6 +88,8 @@ def as_api_error(error: Exception) -> ApiError | None:
             known = ApiError(error.status_code, code, str(error.detail))
         case DjangoValidationError():
             known = _of_django_validation(error)
+        case ValueError() if isinstance(getattr(error, "fields", None), dict):
+            known = invalid({path: [str(message)] for path, message in error.fields.items()})  # type: ignore[attr-defined]
         case Http404():
             known = not_found()
         case DjangoPermissionDenied():

@@ -13,11 +13,11 @@ from urm.rest.errors import invalid
 PAGE_PARAMETERS = {"limit", "cursor"}
 
 
-class StrictFilterSet(FilterSet):
+class StrictFilterSet(FilterSet):  # type: ignore[misc]  # comes without types
     """Declare every filter with its type; each becomes a query parameter of the list and of its documentation."""
 
 
-class StrictFilterBackend(DjangoFilterBackend):
+class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: APIView) -> QuerySet[Any]:
         filterset = self.get_filterset(request, queryset, view)
         known = PAGE_PARAMETERS | set(filterset.form.fields if filterset is not None else ())

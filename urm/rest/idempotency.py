@@ -60,7 +60,7 @@ def _claim(api_key_id: int, key: str, request_hash: bytes) -> bool:
             "VALUES (%s, %s, %s, %s, '', '', %s) ON CONFLICT DO NOTHING",
             [require_tenant(), api_key_id, key, request_hash, timezone.now()],
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def _replay(stored: IdempotentAnswer, request_hash: bytes) -> HttpResponse:

@@ -57,12 +57,16 @@ def loads(body: bytes, *, limit: int = MAX_OBJECT) -> Any:
         raise ApiError(400, "malformed_json", f"The body is not JSON: {error}.") from error
     if isinstance(value, list) and limit > MAX_OBJECT:
         if len(value) > MAX_ITEMS:
-            raise ApiError(413, "too_large", f"The list has {len(value)} items; send at most {MAX_ITEMS} in one request.")
+            raise ApiError(
+                413, "too_large", f"The list has {len(value)} items; send at most {MAX_ITEMS} in one request."
+            )
         weigh = len(body) > MAX_OBJECT
         for at, item in enumerate(value):
             check(item, f"[{at}]")
             if weigh and len(orjson.dumps(item)) > MAX_OBJECT:
-                raise ApiError(413, "too_large", f"[{at}] is larger than 256 KB; shorten it.", {f"[{at}]": ["Shorten it."]})
+                raise ApiError(
+                    413, "too_large", f"[{at}] is larger than 256 KB; shorten it.", {f"[{at}]": ["Shorten it."]}
+                )
     else:
         if limit > MAX_OBJECT and len(body) > MAX_OBJECT:
             raise too_large(len(body), MAX_OBJECT)

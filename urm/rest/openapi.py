@@ -31,7 +31,8 @@ def complete(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
 def document() -> bytes:
     """The OpenAPI document. Made in the context of no workspace at all: it depends on code only."""
     with tenant_context(0), translation.override("en"):
-        return orjson.dumps(SchemaGenerator().get_schema(request=None, public=True), default=str)
+        generator = SchemaGenerator()  # type: ignore[no-untyped-call]
+        return orjson.dumps(generator.get_schema(request=None, public=True), default=str)  # type: ignore[no-untyped-call]
 
 
 def schema(request: HttpRequest) -> HttpResponse:

@@ -10,7 +10,7 @@ import orjson
 from django.conf import settings
 from django.core.exceptions import FieldDoesNotExist
 from django.core.signing import BadSignature, Signer
-from django.db.models import BooleanField, F, Func, Model, QuerySet, Value
+from django.db.models import BooleanField, F, Func, Model, Value
 from django.db.models.lookups import GreaterThan, LessThan
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -34,9 +34,7 @@ class KeysetPagination(BasePagination):
     all ascending or all descending. The cursor is signed for the tenant and the address: it opens nothing else.
     """
 
-    def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
-    ) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any]:
         self.request = request
         ordering: Sequence[str] = getattr(view, "ordering", ("-id",))
         self.names = [name.removeprefix("-") for name in ordering]

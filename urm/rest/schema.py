@@ -112,6 +112,8 @@ class ApiSchema(AutoSchema):
             operation["responses"][str(code)] = refusal(code, special)
         return operation
 
+    view: Any
+
     def _describe_scope(self, operation: dict[str, Any]) -> None:
         scope = self.view.scope_of(self.method)
         needs = f"Needs the scope `{scope}`." if scope else "Any secret key may call it."
@@ -169,8 +171,8 @@ def refusal(code: int, special: str | None = None) -> dict[str, Any]:
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "Up to 255 visible ASCII characters, for example a UUID. Repeating the request within 48 hours gives "
-    "the first answer and has no second effect; the same key with another body is refused with 422.",
+    "description": "Up to 255 visible ASCII characters, for example a UUID. Repeating the request within 48 hours "
+    "gives the first answer and has no second effect; the same key with another body is refused with 422.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"},
 }
 

@@ -1,4 +1,4 @@
-"""Token buckets per key and per workspace: one Redis script for both, and a bucket in the process when Redis is away."""
+"""Token buckets per key and per workspace: one Redis script for both; buckets in the process when Redis is away."""
 
 import threading
 import time
@@ -92,7 +92,9 @@ class _ProcessBuckets:
             granted = min(levels) >= 1
             for bucket, level in zip(buckets, levels, strict=True):
                 self._levels[bucket.name] = (level - granted, now)
-        wait = max((max(0.0, 1 - level) / bucket.rate for bucket, level in zip(buckets, levels, strict=True)), default=0)
+        wait = max(
+            (max(0.0, 1 - level) / bucket.rate for bucket, level in zip(buckets, levels, strict=True)), default=0
+        )
         return Verdict(granted, int(min(levels) - granted), 0.0 if granted else wait)
 
 

@@ -111,7 +111,7 @@ class ApiView(GenericAPIView[Any]):
             try:
                 self.initial(self.request, *args, **kwargs)
                 response = self._answer_once(self.request, *args, **kwargs)
-            except Exception as error:  # noqa: BLE001 - told apart there: a refusal, or a fault of ours that is logged
+            except Exception as error:
                 response = self.handle_exception(error)
             self.response = self.finalize_response(self.request, response, *args, **kwargs)
         return self.response
@@ -129,7 +129,7 @@ class ApiView(GenericAPIView[Any]):
         if any("\0" in value for value in kwargs.values() if isinstance(value, str)):
             raise not_found()
         if "%00" in request.META.get("QUERY_STRING", ""):
-            names = [name for name, value in request.query_params.items() if "\0" in name + value]
+            names = [name for name, value in request.query_params.items() if "\0" in name or "\0" in str(value)]
             raise invalid({name.replace("\0", "�"): ["Contains the character U+0000; remove it."] for name in names})
 
     def _answer_once(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -194,14 +194,14 @@ class ApiView(GenericAPIView[Any]):
         return response
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
-        response = super().finalize_response(request, response, *args, **kwargs)
+        final: Response = super().finalize_response(request, response, *args, **kwargs)
         if self._verdict is not None:
             key = request.auth
             assert isinstance(key, ApiKey)
             limit = min(buckets_of(key), key=lambda bucket: bucket.rate)
-            response.headers["RateLimit-Limit"] = str(int(limit.burst))
-            response.headers["RateLimit-Remaining"] = str(self._verdict.remaining)
-            response.headers["RateLimit-Reset"] = str(round(self._verdict.wait + 0.5))
+            final.headers["RateLimit-Limit"] = str(int(limit.burst))
+            final.headers["RateLimit-Remaining"] = str(self._verdict.remaining)
+            final.headers["RateLimit-Reset"] = str(round(self._verdict.wait + 0.5))
         if self._origin:
-            cors.allow(response, self._origin)
-        return response
+            cors.allow(final, self._origin)
+        return final

@@ -2,37 +2,50 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import urm.tenancy.context
 from django.db import migrations, models
 
+import urm.tenancy.context
 from urm.tenancy.operations import EnforceTenancy
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenancy', '0001_initial'),
+        ("tenancy", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='IdempotentAnswer',
+            name="IdempotentAnswer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('api_key_id', models.BigIntegerField()),
-                ('key', models.CharField(max_length=255)),
-                ('request_hash', models.BinaryField(max_length=32)),
-                ('status', models.PositiveSmallIntegerField(null=True)),
-                ('location', models.TextField(default='')),
-                ('body', models.BinaryField(default=b'')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('tenant', models.ForeignKey(db_constraint=False, db_index=False, default=urm.tenancy.context.require_tenant, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenancy.tenant', verbose_name='workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("api_key_id", models.BigIntegerField()),
+                ("key", models.CharField(max_length=255)),
+                ("request_hash", models.BinaryField(max_length=32)),
+                ("status", models.PositiveSmallIntegerField(null=True)),
+                ("location", models.TextField(default="")),
+                ("body", models.BinaryField(default=b"")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        default=urm.tenancy.context.require_tenant,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenancy.tenant",
+                        verbose_name="workspace",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['tenant', 'created_at'], name='idempotent_answer_by_age')],
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'api_key_id', 'key'), name='idempotency_key_once')],
+                "indexes": [models.Index(fields=["tenant", "created_at"], name="idempotent_answer_by_age")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "api_key_id", "key"), name="idempotency_key_once")
+                ],
             },
         ),
         EnforceTenancy("IdempotentAnswer"),
