@@ -21,6 +21,11 @@
     }
   });
 
+  // --- <button data-ui-opens="dialog id">
+  for (const button of document.querySelectorAll("[data-ui-opens]")) {
+    button.addEventListener("click", () => document.getElementById(button.dataset.uiOpens).showModal());
+  }
+
   // --- long jobs: poll until finished, slower and slower
   for (const box of document.querySelectorAll("[data-ui-progress]")) {
     const bar = box.querySelector("progress");
