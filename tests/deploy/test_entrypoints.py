@@ -124,6 +124,7 @@ def test_worker_does_what_the_dispatcher_finds_and_both_stop(env: dict[str, str]
         until(lambda: "dispatcher started" in beat_log.read_text(), beat_log)
         # The dispatcher's first sweep wakes every kind of work of every workspace.
         until(lambda: "Task urm.work" in (text := worker_log.read_text()) and "succeeded" in text, worker_log)
+        until(lambda: "partitions ready" in beat_log.read_text(), beat_log)
         healthy = [sys.executable, "-m", "deploy.scheduler", "check"]
         assert subprocess.run(healthy, cwd=ROOT, check=False).returncode == 0
         assert stop(beat) == 0
