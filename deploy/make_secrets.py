@@ -26,6 +26,7 @@ def write_secrets(folder: Path = FOLDER) -> list[str]:
         return file.read_text().strip()
 
     keep("secret_key", token_urlsafe(48))
+    keep("metrics_token", token_urlsafe(24))
     keep("postgres_password", token_urlsafe(24))
     owner = keep("owner_password", token_urlsafe(24))
     app = keep("app_password", token_urlsafe(24))

@@ -7,7 +7,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from deploy.capacity.costs import Costs, read_costs
+from deploy.capacity.costs import Costs, benchmark_name, read_costs
 from deploy.capacity.plan import Demand, make_plan
 from deploy.capacity.render import MARK, compose_override, postgres_file, table
 from deploy.paths import ROOT
@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> int:
     costs, measured = read_costs(RESULTS)
     plan = make_plan(demand, costs)
     print(table(plan))
-    assumed = sorted({field.name for field in fields(Costs)} - measured)
+    assumed = sorted({benchmark_name(field.name) for field in fields(Costs)} - measured)
     if assumed:
         print(f"  assumed, not measured on this machine (python3 run.py bench): {', '.join(assumed)}")
     if not options.dry_run:

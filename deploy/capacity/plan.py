@@ -10,6 +10,8 @@ from deploy.capacity.costs import Costs
 MB, GB = 1_000_000, 1_000_000_000
 BUSIEST_HOUR = 0.10  # share of a day's events
 UTILISATION = 0.6  # of a core: above it, waiting times grow steeply
+# What PostgreSQL works while a process of this kind is busy.
+WEB_SHARE, STREAM_SHARE, SEND_SHARE = 0.2, 0.8, 0.25
 MEMBERS_CHANGED = 0.5  # members changed per event: the same person's events come together
 WORKSPACE_LIMIT = 1.0  # the log of one workspace is absorbed by one process at a time
 RECOMPUTE_SECONDS = 1800.0  # a full pass over all members may take half an hour of the night
@@ -67,25 +69,24 @@ def make_plan(demand: Demand, costs: Costs) -> Plan:
     events = demand.events_per_day * BUSIEST_HOUR / 3600
     messages = demand.campaign / (demand.within_minutes * 60)
 
-    web = _processes(events * costs.accept_web_seconds, least=2)
-    stream = _processes(events * costs.absorb_worker_seconds, least=2)
-    send = _processes(messages * costs.send_worker_seconds, least=1)
-    slow = _processes(demand.members * costs.recompute_database_seconds / RECOMPUTE_SECONDS, least=1)
-
-    absorbing = costs.absorb_database_seconds + MEMBERS_CHANGED * costs.refresh_database_seconds
-    database = events * (costs.accept_database_seconds + absorbing) + messages * costs.send_database_seconds
+    web_busy = events * costs.accept_request_seconds
+    stream_busy = events * _stream_seconds(costs)
+    send_busy = messages * costs.email_send_seconds
+    web, stream, send = _processes(web_busy, least=2), _processes(stream_busy, least=2), _processes(send_busy, least=1)
+    slow = _processes(demand.members * costs.segments_member_seconds / RECOMPUTE_SECONDS, least=1)
+    database = WEB_SHARE * web_busy + STREAM_SHARE * stream_busy + SEND_SHARE * send_busy
     connections = _round_up((web * THREADS + stream + send + slow + 4) * 1.25 + 10, 50)
 
     days = demand.keep_months * 30.4
-    month = demand.members * costs.member_bytes + demand.events_per_day * 30.4 * costs.event_bytes
+    month = demand.members * costs.storage_member_bytes + demand.events_per_day * 30.4 * costs.storage_event_bytes
     shared_buffers = _round_up(min(max(month / 4, 512 * MB), 16 * GB), 256 * MB)
     deliveries = demand.campaign * demand.campaigns_per_month * demand.keep_months
     data = (
-        demand.members * costs.member_bytes
-        + demand.events_per_day * days * costs.event_bytes
-        + deliveries * costs.delivery_bytes
+        demand.members * costs.storage_member_bytes
+        + demand.events_per_day * days * costs.storage_event_bytes
+        + deliveries * costs.storage_delivery_bytes
     )
-    wal = demand.events_per_day * costs.event_wal_bytes
+    wal = demand.events_per_day * costs.storage_event_wal_bytes
 
     return Plan(
         events_per_second=events,
@@ -98,26 +99,26 @@ def make_plan(demand: Demand, costs: Costs) -> Plan:
         connections=connections,
         database_memory=_round_up(max(2 * GB, 4 * shared_buffers + connections * 10 * MB), 512 * MB),
         shared_buffers=shared_buffers,
-        web_memory=_memory(web, costs.web_process_bytes),
-        stream_memory=_memory(stream, costs.worker_process_bytes),
-        send_memory=_memory(send, costs.worker_process_bytes),
-        slow_memory=_memory(slow, costs.worker_process_bytes),
+        web_memory=_memory(web, costs.process_web_bytes),
+        stream_memory=_memory(stream, costs.process_worker_bytes),
+        send_memory=_memory(send, costs.process_worker_bytes),
+        slow_memory=_memory(slow, costs.process_worker_bytes),
         disk=_round_up(data * FREE_DISK + WAL_RESERVE, GB),
         backup=_round_up(BASE_BACKUPS * COMPRESSED * data + WAL_DAYS * wal * COMPRESSED, GB),
-        network_megabits=messages * costs.message_bytes * 8 / 1e6,
+        network_megabits=messages * costs.email_message_bytes * 8 / 1e6,
         warnings=_warnings(events, messages, connections, demand, costs),
     )
 
 
 def _warnings(events: float, messages: float, connections: int, demand: Demand, costs: Costs) -> tuple[str, ...]:
     found = []
-    per_event = costs.absorb_worker_seconds + costs.absorb_database_seconds
+    per_event = _stream_seconds(costs)
     if events * per_event > WORKSPACE_LIMIT * UTILISATION:
         found.append(
             f"One workspace can absorb about {UTILISATION / per_event:,.0f} events a second; yours peaks at "
             f"{events:,.0f}. With several workspaces this is no limit; a single one of this size needs sharding."
         )
-    creating = demand.campaign * costs.create_delivery_seconds
+    creating = demand.campaign * costs.deliveries_create_seconds
     if creating > demand.within_minutes * 60 * 0.25:
         found.append(f"Creating the deliveries alone takes {creating:,.0f} s of the {demand.within_minutes:g} minutes.")
     if connections > 400:
@@ -127,8 +128,13 @@ def _warnings(events: float, messages: float, connections: int, demand: Demand, 
     return tuple(found)
 
 
+def _stream_seconds(costs: Costs) -> float:
+    """Absorbing one event and refreshing whom it changed."""
+    return costs.absorb_event_seconds + MEMBERS_CHANGED * costs.segments_refresh_seconds
+
+
 def _processes(busy_cores: float, *, least: int) -> int:
-    return max(least, math.ceil(busy_cores / UTILISATION))
+    return max(least, math.ceil(round(busy_cores / UTILISATION, 6)))
 
 
 def _memory(processes: int, each: float) -> int:

@@ -20,21 +20,19 @@ from deploy.paths import ROOT
 
 DEMAND = Demand(members=1_000_000, events_per_day=3_600_000, campaign=360_000, within_minutes=60)
 ROUND = Costs(
-    accept_web_seconds=0.012,
-    accept_database_seconds=0.002,
-    absorb_worker_seconds=0.018,
-    absorb_database_seconds=0.003,
-    refresh_database_seconds=0.002,
-    recompute_database_seconds=0.0018,
-    send_worker_seconds=0.006,
-    send_database_seconds=0.006,
-    member_bytes=1000,
-    event_bytes=1000,
-    event_wal_bytes=1000,
-    delivery_bytes=1000,
-    message_bytes=10_000,
-    web_process_bytes=100e6,
-    worker_process_bytes=100e6,
+    accept_request_seconds=0.012,
+    absorb_event_seconds=0.017,
+    segments_refresh_seconds=0.002,
+    segments_member_seconds=0.0018,
+    deliveries_create_seconds=0.00001,
+    email_send_seconds=0.006,
+    storage_member_bytes=1000,
+    storage_event_bytes=1000,
+    storage_delivery_bytes=1000,
+    storage_event_wal_bytes=1000,
+    email_message_bytes=10_000,
+    process_web_bytes=100e6,
+    process_worker_bytes=100e6,
 )
 
 
@@ -43,16 +41,16 @@ def test_plan_is_what_the_formulas_say() -> None:
     assert plan.events_per_second == 100  # a tenth of the day in its busiest hour
     assert plan.messages_per_second == 100
     assert plan.web_workers == 2  # 100/s × 0.012 s ÷ 0.6
-    assert plan.stream_concurrency == 3  # 100/s × 0.018 s ÷ 0.6
+    assert plan.stream_concurrency == 3  # 100/s × (0.017 s + 0.5 × 0.002 s) ÷ 0.6
     assert plan.send_concurrency == 1  # 100/s × 0.006 s ÷ 0.6
     assert plan.slow_concurrency == 2  # 1,000,000 × 0.0018 s ÷ 1,800 s ÷ 0.6
-    assert plan.database_cores == 2  # 100/s × (0.002 + 0.003 + 0.5 × 0.002) ÷ 0.6 + 100/s × 0.006 ÷ 0.6
+    assert plan.database_cores == 4  # (0.2 × 1.2 + 0.8 × 1.8 + 0.25 × 0.6) ÷ 0.6 = 3.05
     assert plan.connections == 50  # (2 × 4 + 3 + 1 + 2 + 4) × 1.25 + 10 = 32.5, in steps of 50
     data = 1e9 + 3.6e9 * 25 * 30.4 + 360_000 * 8 * 25 * 1000
     assert plan.disk == pytest.approx(data * 1.4 + 8 * GB, abs=GB)
     assert plan.backup == pytest.approx(4 * 0.35 * data + 8 * 3.6e9 * 0.35, abs=GB)
     assert plan.network_megabits == 8
-    assert plan.warnings != ()  # 100/s × 0.021 s is more than one absorber of one workspace can do
+    assert plan.warnings != ()  # 100/s × 0.018 s is more than one absorber of one workspace can do
 
 
 @pytest.mark.parametrize("field", ["members", "events_per_day", "campaign"])
@@ -67,8 +65,8 @@ def test_more_work_never_needs_less(field: str) -> None:
 def test_measured_costs_replace_assumptions_and_nonsense_does_not(tmp_path: Path) -> None:
     results = tmp_path / "results.json"
     assert read_costs(results) == (Costs(), set())
-    results.write_text(json.dumps({"unit_costs": {"event_bytes": 500, "send_worker_seconds": 0, "unknown": 1}}))
-    assert read_costs(results) == (Costs(event_bytes=500), {"event_bytes"})
+    results.write_text(json.dumps({"unit_costs": {"storage.event_bytes": 500, "email.send_seconds": 0, "unknown": 1}}))
+    assert read_costs(results) == (Costs(storage_event_bytes=500), {"storage.event_bytes"})
 
 
 def test_override_changes_only_what_the_compose_file_has() -> None:
