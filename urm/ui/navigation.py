@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 GROUPS: dict[str, str | Promise] = {
@@ -63,7 +64,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         at_home = link.entry.group == "home"
         groups.setdefault(link.entry.group, []).append(
             {
-                "title": link.title,
+                "title": capfirst(str(link.title)),
                 "icon": link.entry.icon,
                 "link": url,
                 "key": link.entry.key,

@@ -4,17 +4,20 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.views import LoginView, PasswordResetConfirmView, PasswordResetView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from urm.tenancy.models import Role, User
+from urm.ui.actions import send_password_link
 from urm.ui.addresses import workspace_address
 
 
@@ -38,6 +41,29 @@ class LogIn(LoginView):
     template_name = "ui/login.html"
     authentication_form = LogInForm
     redirect_authenticated_user = True
+
+
+class AskForPassword(PasswordResetView):
+    """Sends a link to set a new password; says the same whether the address is known or not."""
+
+    template_name = "ui/ask_for_password.html"
+    success_url = reverse_lazy("login")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        user = User.objects.filter(email=form.cleaned_data["email"].strip().lower(), is_active=True).first()
+        if user is not None:
+            send_password_link(user=user)
+        messages.success(self.request, _("If this address has an account, a link to set a new password is on its way."))
+        return redirect("login")
+
+
+class SetPassword(PasswordResetConfirmView):
+    """Where invitations and forgotten passwords lead."""
+
+    template_name = "ui/set_password.html"
+    success_url = reverse_lazy("choose_workspace")
+    post_reset_login = True
+    post_reset_login_backend = "urm.tenancy.authentication.RoleBackend"
 
 
 @require_POST

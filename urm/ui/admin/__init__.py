@@ -6,4 +6,4 @@ from urm.ui.navigation import Entry
 
 __all__ = ["Empty", "Entry", "ModelAdmin", "StackedInline", "TabularInline"]
 
-from urm.ui.admin import audit  # noqa: F401 - they need the names above
+from urm.ui.admin import audit, keys, settings, staff  # noqa: F401 - they need the names above

@@ -26,6 +26,16 @@
     button.addEventListener("click", () => document.getElementById(button.dataset.uiOpens).showModal());
   }
 
+  // --- <button data-ui-copies="id of a field">
+  for (const button of document.querySelectorAll("[data-ui-copies]")) {
+    button.addEventListener("click", async () => {
+      const field = document.getElementById(button.dataset.uiCopies);
+      field.select();
+      await navigator.clipboard?.writeText(field.value).catch(() => {});
+      document.querySelector("[data-ui-copied]")?.removeAttribute("hidden");
+    });
+  }
+
   // --- long jobs: poll until finished, slower and slower
   for (const box of document.querySelectorAll("[data-ui-progress]")) {
     const bar = box.querySelector("progress");
