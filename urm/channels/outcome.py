@@ -1,0 +1,19 @@
+"""What became of a message that was to be handed over."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Result(Enum):
+    SENT = "sent"  # the next station took responsibility
+    REFUSED = "refused"  # for good: trying again would end the same
+    DEFERRED = "deferred"  # not handed over, or refused for now: try again later
+    UNKNOWN = "unknown"  # handed over, but the answer was lost: it may or may not arrive
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`detail` is the transport's own words, without the recipient's address."""
+
+    result: Result
+    detail: str = ""
