@@ -1,0 +1,55 @@
+"""Comparing what is stored with what the ledger says."""
+
+import structlog
+
+from loyalty.actions.ledger import run
+from loyalty.models import Reconciliation
+
+log = structlog.get_logger()
+
+# Per member's account: stored balance, credits less debits, unspent lots, lifetime points; and lots against what was
+# taken from them.
+_COMPARE = """
+WITH credit AS (
+    SELECT credit_account_id AS id, sum(amount) AS total, sum(amount) FILTER (WHERE kind = 'earn') AS earned
+    FROM loyalty_transfer WHERE tenant_id = {tenant} GROUP BY 1
+), debit AS (
+    SELECT t.debit_account_id AS id, sum(t.amount) AS total, sum(t.amount) FILTER (WHERE r.kind = 'earn') AS unearned
+    FROM loyalty_transfer t LEFT JOIN loyalty_transfer r ON r.tenant_id = {tenant} AND r.id = t.reverses_id
+    WHERE t.tenant_id = {tenant} GROUP BY 1
+), taken AS (
+    SELECT lot_id, sum(amount) AS total FROM loyalty_allocation WHERE tenant_id = {tenant} GROUP BY 1
+), lot AS (
+    SELECT l.account_id AS id, sum(l.remaining) AS total,
+           count(*) FILTER (WHERE l.points - coalesce(t.total, 0) <> l.remaining) AS wrong
+    FROM loyalty_lot l LEFT JOIN taken t ON t.lot_id = l.id WHERE l.tenant_id = {tenant} GROUP BY 1
+)
+SELECT a.id, a.balance, coalesce(c.total, 0) - coalesce(d.total, 0), coalesce(l.total, 0), a.lifetime_points,
+       coalesce(c.earned, 0) - coalesce(d.unearned, 0), coalesce(l.wrong, 0)
+FROM loyalty_account a
+LEFT JOIN credit c ON c.id = a.id LEFT JOIN debit d ON d.id = a.id LEFT JOIN lot l ON l.id = a.id
+WHERE a.tenant_id = {tenant} AND a.kind = 'member'
+  AND (a.balance <> coalesce(c.total, 0) - coalesce(d.total, 0) OR a.balance <> coalesce(l.total, 0)
+       OR a.lifetime_points <> coalesce(c.earned, 0) - coalesce(d.unearned, 0) OR l.wrong > 0)
+ORDER BY a.id LIMIT 1000
+"""
+
+
+def reconcile() -> Reconciliation:
+    """Compare every account with the ledger and its lots, and keep the result; drift is logged as an error."""
+    drifts = [
+        {
+            "account": account,
+            "balance": balance,
+            "ledger": int(ledger),
+            "lots": int(lots),
+            "lifetime": lifetime,
+            "ledger_lifetime": int(earned),
+            "wrong_lots": wrong,
+        }
+        for account, balance, ledger, lots, lifetime, earned, wrong in run(_COMPARE)
+    ]
+    [(accounts,)] = run("SELECT count(*) FROM loyalty_account WHERE tenant_id = {tenant} AND kind = 'member'")
+    if drifts:
+        log.error("loyalty.drift", accounts=len(drifts), first=drifts[0])
+    return Reconciliation.objects.create(accounts=accounts, drifts=drifts)

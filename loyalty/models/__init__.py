@@ -1,0 +1,15 @@
+from loyalty.models.ledger import Account, Allocation, Lot, Reconciliation, Transfer
+from loyalty.models.programme import Programme, Redemption, Reward, Tier, TierChange
+
+__all__ = [
+    "Account",
+    "Allocation",
+    "Lot",
+    "Programme",
+    "Reconciliation",
+    "Redemption",
+    "Reward",
+    "Tier",
+    "TierChange",
+    "Transfer",
+]

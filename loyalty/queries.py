@@ -1,0 +1,140 @@
+"""Reads: one member's points, the programme's totals, what is due."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+
+from django.db.models import Q, QuerySet, Sum
+from django.utils import timezone
+
+from loyalty.models import Account, Lot, Programme, Reconciliation, Redemption, Reward, Tier, Transfer
+from members.models import Member
+from members.queries import search_members
+from urm.tenancy.context import require_tenant
+from urm.tenancy.models import Tenant
+
+EXPIRING_WITHIN = timedelta(days=30)
+_RECONCILE_AT = time(3, 30)  # local time of the workspace
+
+
+@dataclass(frozen=True, slots=True)
+class MemberPoints:
+    """What a member has. Without an account everything is 0 and there is no tier."""
+
+    points: int
+    lifetime_points: int
+    expiring_in_30d: int
+    tier: Tier | None
+    tier_since: datetime | None
+    next_tier: Tier | None
+
+    @property
+    def points_to_next_tier(self) -> int | None:
+        return self.next_tier.threshold - self.lifetime_points if self.next_tier else None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Points of all members in a period, by what happened to them; reversals are netted where they belong."""
+
+    issued: int
+    redeemed: int
+    expired: int
+    adjusted: int
+
+
+def member_points(member: Member) -> MemberPoints:
+    account = Account.objects.select_related("tier").filter(member=member).first()
+    lifetime = account.lifetime_points or 0 if account else 0
+    return MemberPoints(
+        points=account.balance or 0 if account else 0,
+        lifetime_points=lifetime,
+        expiring_in_30d=expiring(account) if account else 0,
+        tier=account.tier if account else None,
+        tier_since=account.tier_since if account else None,
+        next_tier=Tier.objects.filter(threshold__gt=lifetime).order_by("threshold").first(),
+    )
+
+
+def expiring(account: Account, *, at: datetime | None = None) -> int:
+    """Unspent points whose expiry lies in [at, at + 30 days)."""
+    at = at or timezone.now()
+    total: int | None = Lot.objects.filter(
+        account=account, remaining__gt=0, expires_at__gte=at, expires_at__lt=at + EXPIRING_WITHIN
+    ).aggregate(total=Sum("remaining"))["total"]
+    return total or 0
+
+
+def own_balance(kind: str) -> int:
+    """Credits less debits of one of the workspace's own accounts: computed, never stored."""
+    account = Account.objects.filter(kind=kind).first()
+    if account is None:
+        return 0
+    credited: int | None = Transfer.objects.filter(credit_account=account).aggregate(total=Sum("amount"))["total"]
+    debited: int | None = Transfer.objects.filter(debit_account=account).aggregate(total=Sum("amount"))["total"]
+    return (credited or 0) - (debited or 0)
+
+
+def totals(*, start: datetime | None = None, end: datetime | None = None) -> Totals:
+    """Totals of what was booked in [start, end)."""
+    booked = Transfer.objects.all()
+    if start is not None:
+        booked = booked.filter(created_at__gte=start)
+    if end is not None:
+        booked = booked.filter(created_at__lt=end)
+    sums = {
+        kind: booked.aggregate(
+            into=Sum("amount", filter=Q(credit_account__kind=kind)),
+            out=Sum("amount", filter=Q(debit_account__kind=kind)),
+        )
+        for kind in ("issued", "redeemed", "expired", "adjusted")
+    }
+    net = {kind: (found["into"] or 0) - (found["out"] or 0) for kind, found in sums.items()}
+    return Totals(issued=-net["issued"], redeemed=net["redeemed"], expired=net["expired"], adjusted=-net["adjusted"])
+
+
+def accounts(text: str = "") -> QuerySet[Account]:
+    """Members' accounts, those of members that `text` finds."""
+    found = Account.objects.select_related("member", "tier").filter(kind=Account.Kind.MEMBER)
+    if text.strip():
+        found = found.filter(member__in=search_members(text).order_by().values("pk"))
+    return found
+
+
+def transfers_of(member: Member) -> QuerySet[Transfer]:
+    return (
+        Transfer.objects.select_related("debit_account", "credit_account")
+        .filter(Q(debit_account__member=member) | Q(credit_account__member=member))
+        .order_by("-pk")
+    )
+
+
+def redemptions_of(member: Member) -> QuerySet[Redemption]:
+    return Redemption.objects.select_related("reward").filter(member=member).order_by("-pk")
+
+
+def rewards_offered() -> QuerySet[Reward]:
+    return Reward.objects.filter(active=True).exclude(stock=0).order_by("cost", "pk")
+
+
+def programme() -> Programme | None:
+    return Programme.objects.first()
+
+
+def next_expiry() -> datetime | None:
+    return (
+        Lot.objects.filter(remaining__gt=0, expires_at__isnull=False)
+        .order_by("expires_at")
+        .values_list("expires_at", flat=True)
+        .first()
+    )
+
+
+def next_reconciliation() -> tuple[bool, datetime]:
+    """Whether the nightly comparison is due now, and when the next one will be (aware UTC)."""
+    zone = Tenant.objects.get(pk=require_tenant()).zone
+    now = timezone.now().astimezone(zone)
+    today = datetime.combine(now.date(), _RECONCILE_AT, zone)
+    latest = today if now >= today else datetime.combine(now.date() - timedelta(days=1), _RECONCILE_AT, zone)
+    following = datetime.combine(latest.date() + timedelta(days=1), _RECONCILE_AT, zone)
+    due = not Reconciliation.objects.filter(ran_at__gte=latest).exists()
+    return due, following.astimezone(UTC)
