@@ -18,7 +18,7 @@ from urm.tenancy.work import drain
 
 
 def logged(member: Member, name: str) -> list[dict[str, object]]:
-    known = EventName.objects.filter(name=name).values_list("pk", flat=True).first()
+    known = EventName.objects.filter(name=name).values_list("pk", flat=True).first() or 0
     events = Event.objects.filter(member_id=member.pk, name_id=known).order_by("received_at", "id")
     return list(events.values_list("properties", flat=True))
 
