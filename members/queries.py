@@ -1,16 +1,16 @@
 """Reads: searching members, one member's timeline, what is going on in the log."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import orjson
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Min, QuerySet, Sum
 
-from members.models import EventName, Identity, InboxEntry, Member
+from members.models import DirtyMember, EventName, Identity, InboxEntry, Member, MemberState, Tag
 from urm.tenancy.context import require_tenant
 
 
@@ -81,3 +81,44 @@ def timeline(
 
 def inbox_is_absorbed(entry_id: int) -> bool:
     return not InboxEntry.objects.filter(pk=entry_id).exists()
+
+
+def members_are_refreshed(items: Collection[Mapping[str, Any]]) -> bool:
+    """Whether segments, tags and stage of all members that these absorbed inbox items are about are up to date."""
+    values: dict[str, set[str]] = {}
+    for item in items:
+        values.setdefault(item["i"], set()).add(item["v"])
+    return not any(
+        DirtyMember.objects.filter(
+            member_id__in=Identity.objects.filter(kind=kind, value__in=ids).values("member_id")
+        ).exists()
+        for kind, ids in values.items()
+    )
+
+
+def tag_names(member_ids: Sequence[int]) -> dict[int, list[str]]:
+    """The names of the tags, manual and rule-driven, that each of these members has; in alphabetical order."""
+    held = dict(MemberState.objects.filter(member_id__in=member_ids).values_list("member_id", "tag_ids"))
+    names = dict(Tag.objects.filter(pk__in={tag for tags in held.values() for tag in tags}).values_list("pk", "name"))
+    return {pk: sorted(names[tag] for tag in held.get(pk, []) if tag in names) for pk in member_ids}
+
+
+def with_tag(name: str, queryset: QuerySet[Member]) -> QuerySet[Member]:
+    tag_id = Tag.objects.filter(name=name).values_list("pk", flat=True).first()
+    return queryset.none() if tag_id is None else queryset.filter(state__tag_ids__contains=[tag_id])
+
+
+def in_segment(segment_id: int, queryset: QuerySet[Member]) -> QuerySet[Member]:
+    return queryset.filter(state__segment_ids__contains=[segment_id])
+
+
+def inbox_backlog() -> tuple[int, datetime | None]:
+    """How many events of the current workspace wait to be absorbed, and since when the first of them does."""
+    waiting = InboxEntry.objects.aggregate(events=Sum("items"), since=Min("received_at"))
+    return waiting["events"] or 0, waiting["since"]
+
+
+def log_has_partition(month: date) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [f"members_event_{month:%Y%m}"])
+        return bool(cursor.fetchone()[0])

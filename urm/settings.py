@@ -187,6 +187,7 @@ API_RATE_PER_KEY = env.integer("API_RATE_PER_KEY", 200)
 API_RATE_PER_WORKSPACE = env.integer("API_RATE_PER_WORKSPACE", 500)
 METRICS_TOKEN = env.text("METRICS_TOKEN", "")  # empty: /metrics is open, and a proxy should keep it inside
 REST_FRAMEWORK: dict[str, object] = {
+    "DEFAULT_SCHEMA_CLASS": "urm.rest.schema.ApiSchema",
     "UNAUTHENTICATED_USER": None,
     "DATETIME_FORMAT": "iso-8601",
     "COERCE_DECIMAL_TO_STRING": True,

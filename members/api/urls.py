@@ -1,3 +1,15 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from members.api import events, health, members
+
+urlpatterns = [
+    path("events", events.EventList.as_view()),
+    path("identify", events.Identify.as_view()),
+    path("members", members.MemberList.as_view()),
+    path("members/<str:external_id>", members.MemberDetail.as_view()),
+    path("members/<str:external_id>/timeline", members.Timeline.as_view()),
+    path("members/<str:external_id>/tags/<str:name>", members.MemberTags.as_view()),
+    path("members/<str:external_id>/consents", members.MemberConsents.as_view()),
+]
+
+__all__ = ["health", "urlpatterns"]  # health registers itself

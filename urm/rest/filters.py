@@ -3,7 +3,10 @@
 from difflib import get_close_matches
 from typing import Any
 
+from django import forms
 from django.db.models import QuerySet
+from django_filters import Filter
+from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend, FilterSet
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -13,8 +16,28 @@ from urm.rest.errors import invalid
 PAGE_PARAMETERS = {"limit", "cursor"}
 
 
+class IdFilter(Filter):  # type: ignore[misc]  # comes without types
+    """A positive id that fits the database."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, min_value=1, max_value=2**31 - 1, **kwargs)
+
+
 class StrictFilterSet(FilterSet):  # type: ignore[misc]  # comes without types
-    """Declare every filter with its type; each becomes a query parameter of the list and of its documentation."""
+    """Declare every filter with its type; each becomes a query parameter of the list and of its documentation.
+
+    The label is its description there.
+    """
+
+    @classmethod
+    def described(cls) -> list[dict[str, Any]]:
+        """The filters as OpenAPI parameters."""
+        return [
+            {"name": name, "in": "query", "description": str(one.label), "schema": _schema(one.field)}
+            for name, one in cls.base_filters.items()
+        ]
 
 
 class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
@@ -39,3 +62,22 @@ def refuse_unknown(request: Request, known: set[str]) -> None:
             ]
     if wrong:
         raise invalid(wrong)
+
+
+def _schema(form_field: forms.Field) -> dict[str, Any]:
+    match form_field:
+        case forms.IntegerField():
+            limits = {"minimum": form_field.min_value, "maximum": form_field.max_value}
+            return {"type": "integer", **{name: limit for name, limit in limits.items() if limit is not None}}
+        case forms.DecimalField():
+            return {"type": "number"}
+        case forms.NullBooleanField() | forms.BooleanField():
+            return {"type": "boolean"}
+        case forms.ChoiceField():
+            return {"type": "string", "enum": [value for value, _label in form_field.choices if value]}
+        case IsoDateTimeField() | forms.DateTimeField():
+            return {"type": "string", "format": "date-time"}
+        case forms.DateField():
+            return {"type": "string", "format": "date"}
+    length = getattr(form_field, "max_length", None)
+    return {"type": "string", **({"maxLength": length} if length else {})}

@@ -29,20 +29,54 @@ class _Row(Func):
     output_field = BooleanField()  # of no meaning: rows are only compared with rows
 
 
+def limit_of(request: Request) -> int:
+    given = request.query_params.get("limit", str(DEFAULT_LIMIT))
+    if not (given.isascii() and given.isdigit() and len(given) < 5 and 1 <= int(given) <= MAX_LIMIT):
+        raise invalid({"limit": [f"Give a whole number from 1 to {MAX_LIMIT}."]})
+    return int(given)
+
+
+def next_link(request: Request, values: Sequence[Any]) -> str:
+    """The address of the page that begins after the row with these sort values."""
+    packed = base64.urlsafe_b64encode(orjson.dumps(values, default=str)).decode().rstrip("=")
+    query = request.query_params.copy()
+    query["cursor"] = _signer(request).sign(packed)
+    return f"{settings.PUBLIC_URL}{request.path}?{query.urlencode()}"
+
+
+def cursor_values(request: Request) -> list[Any] | None:
+    """The sort values in `?cursor=`, as JSON holds them; None on the first page, 400 for what we did not sign."""
+    cursor = request.query_params.get("cursor")
+    if cursor is None:
+        return None
+    try:
+        packed = _signer(request).unsign(cursor)
+        values: list[Any] = orjson.loads(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
+    except (BadSignature, binascii.Error, orjson.JSONDecodeError):
+        raise invalid({"cursor": ["Not a cursor of this list; start again without it."]}) from None
+    return values
+
+
+def _signer(request: Request) -> Signer:
+    """Signed for the workspace and the address: a cursor opens nothing else."""
+    return Signer(salt=f"cursor {require_tenant()} {request.path}", sep=".")
+
+
 class KeysetPagination(BasePagination):
     """`?limit=` (1–200) and `?cursor=`. The view's `ordering` names columns that are together unique, never null, and
-    all ascending or all descending. The cursor is signed for the tenant and the address: it opens nothing else.
+    all ascending or all descending.
     """
 
     def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any]:
         self.request = request
         ordering: Sequence[str] = getattr(view, "ordering", ("-id",))
         self.names = [name.removeprefix("-") for name in ordering]
-        limit = self._limit()
+        limit = limit_of(request)
         queryset = queryset.order_by(*ordering)
-        if cursor := request.query_params.get("cursor"):
+        if (values := cursor_values(request)) is not None:
+            typed = [_value(queryset.model, name, value) for name, value in zip(self.names, values, strict=True)]
             row = _Row(*(F(name) for name in self.names))
-            last = _Row(*(Value(value) for value in self._open(cursor, queryset.model)))
+            last = _Row(*(Value(value) for value in typed))
             queryset = queryset.filter((LessThan if ordering[0].startswith("-") else GreaterThan)(row, last))
         rows = list(queryset[: limit + 1])
         self.more = len(rows) > limit
@@ -50,7 +84,14 @@ class KeysetPagination(BasePagination):
         return self.rows
 
     def get_paginated_response(self, data: Any) -> Response:
-        return Response({"data": data, "next": self.next_link()})
+        link = None
+        if self.more:
+            last = self.rows[-1]
+            link = next_link(
+                self.request,
+                [last[name] if isinstance(last, dict) else _attribute(last, name) for name in self.names],
+            )
+        return Response({"data": data, "next": link})
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -82,37 +123,6 @@ class KeysetPagination(BasePagination):
                 "schema": {"type": "string"},
             },
         ]
-
-    def next_link(self) -> str | None:
-        if not self.more:
-            return None
-        query = self.request.query_params.copy()
-        query["cursor"] = self._seal(self.rows[-1])
-        return f"{settings.PUBLIC_URL}{self.request.path}?{query.urlencode()}"
-
-    def _limit(self) -> int:
-        given = self.request.query_params.get("limit", str(DEFAULT_LIMIT))
-        if not (given.isascii() and given.isdigit() and len(given) < 5 and 1 <= int(given) <= MAX_LIMIT):
-            raise invalid({"limit": [f"Give a whole number from 1 to {MAX_LIMIT}."]})
-        return int(given)
-
-    def _signer(self) -> Signer:
-        return Signer(salt=f"cursor {require_tenant()} {self.request.path}", sep=".")
-
-    def _seal(self, row: Any) -> str:
-        values = [row[name] if isinstance(row, dict) else _attribute(row, name) for name in self.names]
-        packed = base64.urlsafe_b64encode(orjson.dumps(values, default=str)).decode().rstrip("=")
-        return self._signer().sign(packed)
-
-    def _open(self, cursor: str, model: type[Model]) -> list[Any]:
-        try:
-            packed = self._signer().unsign(cursor)
-            values = orjson.loads(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
-            if len(values) == len(self.names):
-                return [_value(model, name, value) for name, value in zip(self.names, values, strict=True)]
-        except (BadSignature, binascii.Error, orjson.JSONDecodeError):
-            pass
-        raise invalid({"cursor": ["Not a cursor of this list; start again without it."]})
 
 
 def _attribute(row: Any, name: str) -> Any:

@@ -79,8 +79,9 @@ def documented(
         success: Any = answer
         if many and isinstance(answer, type):
             success = answer(many=True)
-        responses: dict[Any, Any] = {status: OpenApiResponse(success, description=HTTPStatus(status).phrase)}
-        responses |= {code: OpenApiResponse(shape, HTTPStatus(code).phrase) for code, shape in (also or {}).items()}
+        # A list stays bare: only then does the framework see that it is one, and add filters and pages.
+        responses = {status: success if many else OpenApiResponse(success)}
+        responses |= {code: OpenApiResponse(shape) for code, shape in (also or {}).items()}
         if isinstance(request, dict):
             body: Any = {"application/json": request}
         else:
@@ -107,6 +108,8 @@ class ApiSchema(AutoSchema):
         self._add_examples(operation, about)
         if self.method == "POST":
             operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+        for code, response in operation["responses"].items():
+            response["description"] = response.get("description") or HTTPStatus(int(code)).phrase
         for code in sorted(self._refusals(operation) | set(about.errors)):
             special = about.errors.get(code)
             operation["responses"][str(code)] = refusal(code, special)
@@ -144,6 +147,12 @@ class ApiSchema(AutoSchema):
         if self.method in {"PUT", "PATCH"}:
             codes.add(409)
         return codes
+
+    def _get_filter_parameters(self) -> list[dict[str, Any]]:
+        if not self._is_list_view() or self.view.filterset_class is None:
+            return []
+        described: list[dict[str, Any]] = self.view.filterset_class.described()
+        return described
 
     def get_tags(self) -> list[str]:
         return [self.path.removeprefix("/api/v1/").split("/")[0]]

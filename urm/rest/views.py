@@ -25,7 +25,6 @@ from urm.rest.errors import INTERNAL, ApiError, as_api_error, body_of, invalid, 
 from urm.rest.filters import StrictFilterBackend
 from urm.rest.json import MAX_OBJECT, JSONParser, JSONRenderer
 from urm.rest.pagination import KeysetPagination
-from urm.rest.schema import ApiSchema
 from urm.rest.throttling import Verdict, buckets_of, limiter
 from urm.tenancy.context import tenant_context
 from urm.tenancy.models import ApiKey, Tenant
@@ -57,7 +56,6 @@ class ApiView(GenericAPIView[Any]):
     renderer_classes = [JSONRenderer]
     filter_backends = [StrictFilterBackend]
     pagination_class = KeysetPagination
-    schema = ApiSchema()
     metadata_class = None
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
 

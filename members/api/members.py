@@ -1,0 +1,212 @@
+"""Members by external id, and what hangs on one: timeline, tags, consents."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http.response import HttpResponseBase
+from django_filters import CharFilter, IsoDateTimeFilter
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.response import Response
+
+from members import queries
+from members.actions import add_tag, record_consent, remove_tag, request_erasure, upsert_member
+from members.api import shapes
+from members.models import Consent, Member
+from urm.rest.errors import invalid, not_found
+from urm.rest.filters import PAGE_PARAMETERS, IdFilter, StrictFilterSet, refuse_unknown
+from urm.rest.pagination import cursor_values, limit_of, next_link
+from urm.rest.schema import documented
+from urm.rest.views import ApiRequest, ApiView
+
+
+class MemberFilters(StrictFilterSet):
+    search = CharFilter(method="filter_search", max_length=200, label="Words in name, e-mail, external id or phone.")
+    email = CharFilter(method="filter_email", label="Exactly this e-mail address.")
+    phone = CharFilter(label="Exactly this phone number, with country code.")
+    country = CharFilter(label="Exactly this country.")
+    city = CharFilter(label="Exactly this city.")
+    source = CharFilter(label="Exactly this acquisition source.")
+    tag = CharFilter(method="filter_tag", label="Has the tag of this name.")
+    segment = IdFilter(method="filter_segment", label="Is in the segment of this id.")
+    created_from = IsoDateTimeFilter(field_name="created_at", lookup_expr="gte", label="Created at or after.")
+    created_before = IsoDateTimeFilter(field_name="created_at", lookup_expr="lt", label="Created before.")
+    updated_from = IsoDateTimeFilter(field_name="updated_at", lookup_expr="gte", label="Changed at or after.")
+
+    def filter_search(self, queryset: QuerySet[Member], name: str, value: str) -> QuerySet[Member]:
+        return queries.search_members(value, queryset)
+
+    def filter_email(self, queryset: QuerySet[Member], name: str, value: str) -> QuerySet[Member]:
+        return queryset.filter(email=value.strip().lower())
+
+    def filter_tag(self, queryset: QuerySet[Member], name: str, value: str) -> QuerySet[Member]:
+        return queries.with_tag(value, queryset)
+
+    def filter_segment(self, queryset: QuerySet[Member], name: str, value: Any) -> QuerySet[Member]:
+        return queries.in_segment(value, queryset)
+
+
+def member_or_404(external_id: str) -> Member:
+    member = queries.member_by_identity(external_id) if len(external_id) <= 200 else None
+    if member is None:
+        raise not_found("member")
+    return member
+
+
+def _traits(request: ApiRequest) -> dict[str, Any]:
+    if not isinstance(request.data, dict):
+        raise invalid({"": ["Send an object with profile fields and attributes."]})
+    return request.data
+
+
+def _answer(member: Member, status: int = 200) -> Response:
+    context = {"tags": queries.tag_names([member.pk])}
+    return Response(shapes.MemberOut(member, context=context).data, status=status)
+
+
+class MemberList(ApiView):
+    required_scope = "members.view"
+    filterset_class = MemberFilters
+    ordering = ("-created_at", "-id")
+
+    @documented("List members", answer=shapes.MemberOut, many=True, example=shapes.MEMBER_EXAMPLE)
+    def get(self, request: ApiRequest) -> HttpResponseBase:
+        rows = self.paginate_queryset(self.filter_queryset(queries.live_members())) or []
+        context = {"tags": queries.tag_names([member.pk for member in rows])}
+        return self.get_paginated_response([shapes.MemberOut(row, context=context).data for row in rows])
+
+
+class MemberDetail(ApiView):
+    required_scope = {
+        "GET": "members.view",
+        "PUT": "members.change",
+        "PATCH": "members.change",
+        "DELETE": "members.erase",
+    }
+
+    @documented("Read a member", answer=shapes.MemberOut, example=shapes.MEMBER_EXAMPLE)
+    def get(self, request: ApiRequest, external_id: str) -> HttpResponseBase:
+        return _answer(member_or_404(external_id))
+
+    @documented(
+        "Create or replace a member",
+        request=shapes.TRAITS_IN,
+        answer=shapes.MemberOut,
+        also={201: shapes.MemberOut},
+        example=shapes.MEMBER_EXAMPLE,
+        request_example=shapes.TRAITS_EXAMPLE,
+        description="Fields and attributes that are not given are emptied; PATCH leaves them. 201 when new.",
+    )
+    def put(self, request: ApiRequest, external_id: str) -> HttpResponseBase:
+        if not 0 < len(external_id) <= 200 or external_id != external_id.strip():
+            raise invalid({"external_id": ["Must be a text of 1 to 200 characters without blanks at its ends."]})
+        member, created = upsert_member(external_id=external_id, traits=_traits(request), replace=True)
+        return _answer(member, status=201 if created else 200)
+
+    @documented(
+        "Change a member",
+        request=shapes.TRAITS_IN,
+        answer=shapes.MemberOut,
+        example=shapes.MEMBER_EXAMPLE,
+        request_example={"city": "Boston", "attributes": {"household_size": None}},
+        description="Only what is given changes; null empties a field or removes an attribute.",
+    )
+    def patch(self, request: ApiRequest, external_id: str) -> HttpResponseBase:
+        member = member_or_404(external_id)
+        member, _created = upsert_member(external_id=external_id, traits=_traits(request))
+        return _answer(member)
+
+    @documented(
+        "Erase a member",
+        status=202,
+        description="Queues the erasure of everything personal; anonymous figures stay. Asking twice changes nothing.",
+    )
+    def delete(self, request: ApiRequest, external_id: str) -> HttpResponseBase:
+        request_erasure(member=member_or_404(external_id))
+        return Response(status=202)
+
+
+class Timeline(ApiView):
+    required_scope = "members.view"
+
+    @documented(
+        "Read a member's timeline",
+        answer=shapes.TimelineOut,
+        many=True,
+        parameters=[OpenApiParameter("name", str, many=True, description="Only events of these names.")],
+        example={
+            "id": 4711,
+            "name": "purchase",
+            "occurred_at": "2026-03-01T09:30:00Z",
+            "amount": "59.9000",
+            "properties": {"store": "Main St"},
+            "trusted": True,
+        },
+        description="Newest first: what the member did and what was done to the member.",
+    )
+    def get(self, request: ApiRequest, external_id: str) -> HttpResponseBase:
+        refuse_unknown(request, PAGE_PARAMETERS | {"name"})
+        limit = limit_of(request)
+        rows = queries.timeline(
+            member_or_404(external_id),
+            before=tuple(values) if (values := cursor_values(request)) else None,
+            names=request.query_params.getlist("name") or None,
+            limit=limit + 1,
+        )
+        page = rows[:limit]
+        link = next_link(request, [page[-1].occurred_at, page[-1].id]) if len(rows) > limit else None
+        return Response({"data": shapes.TimelineOut(page, many=True).data, "next": link})
+
+
+class MemberTags(ApiView):
+    required_scope = "members.change"
+
+    @documented(
+        "Tag a member",
+        request=shapes.TagIn,
+        answer=shapes.MemberTagOut,
+        status=201,
+        also={200: shapes.MemberTagOut},
+        example={"name": "vip"},
+        request_example={"expires_at": "2026-12-31T00:00:00Z"},
+        description="The body may be absent. 200 when the member had the tag. Tags that follow a rule are refused.",
+    )
+    def post(self, request: ApiRequest, external_id: str, name: str) -> HttpResponseBase:
+        expires_at = self.valid(shapes.TagIn)["expires_at"] if request._request.body else None
+        added = add_tag(member=member_or_404(external_id), name=name, expires_at=expires_at)
+        return Response({"name": name.strip()}, status=201 if added else 200)
+
+    @documented("Take a tag off a member", status=204)
+    def delete(self, request: ApiRequest, external_id: str, name: str) -> HttpResponseBase:
+        if not remove_tag(member=member_or_404(external_id), name=name):
+            raise not_found("tag of this member")
+        return Response(status=204)
+
+
+class MemberConsents(ApiView):
+    required_scope = {"GET": "members.view", "POST": "members.change"}
+    ordering = ("-id",)
+
+    @documented(
+        "Read what a member allows",
+        answer=shapes.ConsentOut,
+        many=True,
+        example={"channel": "email", "purpose": "marketing", "granted": True, "at": "2026-03-01T09:30:00Z"},
+    )
+    def get(self, request: ApiRequest, external_id: str) -> HttpResponseBase:
+        return self.page(Consent.objects.filter(member=member_or_404(external_id)), shapes.ConsentOut)
+
+    @documented(
+        "Record consent or its withdrawal",
+        request=shapes.ConsentIn,
+        answer=shapes.ConsentOut,
+        status=201,
+        example={"channel": "email", "purpose": "marketing", "granted": True, "at": "2026-03-01T09:30:00Z"},
+        request_example={"channel": "email", "granted": True, "source": "checkout", "wording": "2026-02"},
+        description="Kept for ever as proof. The answer is what holds now, which an older statement does not change.",
+    )
+    def post(self, request: ApiRequest, external_id: str) -> HttpResponseBase:
+        member = member_or_404(external_id)
+        given = self.valid(shapes.ConsentIn)
+        record_consent(member=member, **given)
+        now = Consent.objects.get(member=member, channel=given["channel"], purpose=given["purpose"])
+        return self.answer(shapes.ConsentOut, now, status=201)

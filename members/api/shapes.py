@@ -1,0 +1,172 @@
+"""What the API takes and gives: serializers of answers, JSON Schemas of bodies that the actions check themselves."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from members.models import Member
+
+
+class MemberOut(serializers.Serializer[Member]):
+    external_id = serializers.CharField(allow_null=True, help_text="Null for a visitor who was not identified yet.")
+    email = serializers.CharField(allow_null=True)
+    phone = serializers.CharField(allow_null=True, help_text="E.164, such as +8613812345678.")
+    first_name = serializers.CharField(allow_null=True)
+    last_name = serializers.CharField(allow_null=True)
+    birthday = serializers.DateField(allow_null=True)
+    gender = serializers.CharField(allow_null=True, help_text="female, male or other.")
+    language = serializers.CharField(allow_null=True)
+    city = serializers.CharField(allow_null=True)
+    region = serializers.CharField(allow_null=True)
+    country = serializers.CharField(allow_null=True)
+    source = serializers.CharField(allow_null=True, help_text="Acquired where.")  # type: ignore[assignment]
+    attributes = serializers.DictField(help_text="Custom attributes by name.")
+    tags = serializers.SerializerMethodField(help_text="Manual and rule-driven, by name.")
+    first_seen_at = serializers.DateTimeField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+    def get_tags(self, member: Member) -> list[str]:
+        names: list[str] = self.context["tags"][member.pk]
+        return names
+
+
+class TimelineOut(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField(help_text="Names beginning with urm. are the platform's own.")
+    occurred_at = serializers.DateTimeField()
+    amount = serializers.DecimalField(max_digits=18, decimal_places=4, allow_null=True)
+    properties = serializers.DictField()
+    trusted = serializers.BooleanField(help_text="Sent with a secret key; only these earn points and count as revenue.")
+
+
+class ConsentIn(serializers.Serializer[Any]):
+    channel = serializers.ChoiceField(choices=["email", "sms", "push"])
+    purpose = serializers.SlugField(max_length=40, default="marketing")
+    granted = serializers.BooleanField()
+    source = serializers.CharField(max_length=100, help_text="Such as checkout.")  # type: ignore[assignment]
+    wording = serializers.CharField(max_length=200, required=False, help_text="Version of the words agreed to.")
+    at = serializers.DateTimeField(required=False, help_text="When it was said; now if absent.")
+
+
+class ConsentOut(serializers.Serializer[Any]):
+    channel = serializers.CharField()
+    purpose = serializers.CharField()
+    granted = serializers.BooleanField()
+    at = serializers.DateTimeField()
+
+
+class TagIn(serializers.Serializer[Any]):
+    expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+
+class MemberTagOut(serializers.Serializer[Any]):
+    name = serializers.CharField()
+
+
+_ID = {"type": "string", "minLength": 1, "maxLength": 200}
+_EVENT = {
+    "type": "object",
+    "required": ["name"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {
+            "type": "string",
+            "pattern": "^[A-Za-z][A-Za-z0-9_ .:-]{0,63}$",
+            "description": "What happened, such as purchase. Names beginning with urm. are the platform's own.",
+        },
+        "external_id": {**_ID, "description": "Your id of the member; or give anonymous_id."},
+        "anonymous_id": {**_ID, "description": "Your id of a visitor who is not known yet."},
+        "event_id": {**_ID, "description": "Your id of the event: the same id is never taken twice."},
+        "occurred_at": {
+            "type": "string",
+            "format": "date-time",
+            "description": "UTC without an offset; now if absent; at most 5 minutes ahead.",
+        },
+        "amount": {
+            "oneOf": [{"type": "number"}, {"type": "string", "pattern": r"^-?\d{1,14}(\.\d{1,4})?$"}],
+            "nullable": True,
+            "description": "Money, in the workspace's currency. Counted only when sent with a secret key.",
+        },
+        "properties": {"type": "object", "nullable": True, "additionalProperties": True},
+    },
+}
+EVENTS_IN = {"oneOf": [_EVENT, {"type": "array", "items": _EVENT, "minItems": 1, "maxItems": 1000}]}
+
+EVENTS_OUT = {
+    "type": "object",
+    "required": ["accepted", "status"],
+    "properties": {
+        "accepted": {"type": "integer", "description": "How many events were taken; repeated ids are dropped later."},
+        "status": {"type": "string", "enum": ["accepted", "absorbed"]},
+    },
+}
+
+_PROFILE = {
+    name: {"type": "string", "nullable": True, "maxLength": length}
+    for name, length in {
+        "first_name": 100,
+        "last_name": 100,
+        "language": 10,
+        "city": 100,
+        "region": 100,
+        "country": 100,
+        "source": 100,
+    }.items()
+}
+TRAITS_IN = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        **_PROFILE,
+        "email": {"type": "string", "format": "email", "nullable": True},
+        "phone": {"type": "string", "nullable": True, "description": "With country code, such as +8613812345678."},
+        "birthday": {"type": "string", "format": "date", "nullable": True},
+        "gender": {"type": "string", "enum": ["female", "male", "other", None], "nullable": True},
+        "first_seen_at": {"type": "string", "format": "date-time"},
+        "attributes": {
+            "type": "object",
+            "additionalProperties": True,
+            "description": "Values of registered attributes have the registered type; null removes one.",
+        },
+    },
+}
+IDENTIFY_IN = {
+    "type": "object",
+    "required": ["external_id"],
+    "additionalProperties": False,
+    "properties": {
+        "external_id": _ID,
+        "anonymous_id": {**_ID, "nullable": True},
+        "traits": {**TRAITS_IN, "nullable": True},
+    },
+}
+
+MEMBER_EXAMPLE = {
+    "external_id": "c-1024",
+    "email": "ada@example.com",
+    "phone": "+12025550123",
+    "first_name": "Ada",
+    "last_name": "Byron",
+    "birthday": "1990-12-31",
+    "gender": "female",
+    "language": "en",
+    "city": "Boston",
+    "region": "MA",
+    "country": "US",
+    "source": "store",
+    "attributes": {"household_size": 3},
+    "tags": ["coupon_lover"],
+    "first_seen_at": "2026-01-02T09:30:00Z",
+    "created_at": "2026-01-02T09:30:01Z",
+    "updated_at": "2026-03-01T12:00:00Z",
+}
+EVENT_EXAMPLE = {
+    "event_id": "order-99812",
+    "external_id": "c-1024",
+    "name": "purchase",
+    "occurred_at": "2026-03-01T09:30:00Z",
+    "amount": 59.9,
+    "properties": {"store": "Main St", "lines": [{"sku": "A1", "quantity": 2}]},
+}
+TRAITS_EXAMPLE = {"email": "ada@example.com", "first_name": "Ada", "attributes": {"household_size": 3}}

@@ -1,0 +1,3 @@
+from tests.rest.conftest import api, outsider, publishable
+
+__all__ = ["api", "outsider", "publishable"]
