@@ -65,19 +65,20 @@ def refuse_unknown(request: Request, known: set[str]) -> None:
 
 
 def _schema(form_field: forms.Field) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
     match form_field:
         case forms.IntegerField():
-            limits = {"minimum": form_field.min_value, "maximum": form_field.max_value}
-            return {"type": "integer", **{name: limit for name, limit in limits.items() if limit is not None}}
+            schema = {"type": "integer", "minimum": form_field.min_value, "maximum": form_field.max_value}
         case forms.DecimalField():
-            return {"type": "number"}
+            schema = {"type": "number"}
         case forms.NullBooleanField() | forms.BooleanField():
-            return {"type": "boolean"}
+            schema = {"type": "boolean"}
         case forms.ChoiceField():
-            return {"type": "string", "enum": [value for value, _label in form_field.choices if value]}
+            schema["enum"] = [value for value, _label in list(form_field.choices) if value]  # type: ignore[arg-type]
         case IsoDateTimeField() | forms.DateTimeField():
-            return {"type": "string", "format": "date-time"}
+            schema["format"] = "date-time"
         case forms.DateField():
-            return {"type": "string", "format": "date"}
-    length = getattr(form_field, "max_length", None)
-    return {"type": "string", **({"maxLength": length} if length else {})}
+            schema["format"] = "date"
+        case forms.CharField():
+            schema["maxLength"] = form_field.max_length
+    return {name: value for name, value in schema.items() if value is not None}
