@@ -1,0 +1,287 @@
+"""The `event` fact: how often, how much, when first and last. The app that owns the log declares it with its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from django.utils.translation import gettext as _
+
+from urm.rules import jsonvalues, parameters
+from urm.rules.check import AMOUNT, MAX_PROPERTY, Reader, storable
+from urm.rules.eventsource import EventSource, EventTables
+from urm.rules.facts import Depends, Fact, Parameter, Variant
+from urm.rules.names import Names
+from urm.rules.operands import Elapsed, Operand, Ratio, Scope
+from urm.rules.operators import compared, own_moments, plus
+from urm.rules.plan import Plan, earliest
+from urm.rules.sqltext import FALSE, TRUE, Sql, joined, param, params, sql
+from urm.rules.tree import AllOf, Leaf, Node, Not, Params, Prop, leaves
+from urm.rules.types import Kind, Typed
+from urm.rules.windows import Span, span
+from urm.rules.words.events import event_sentence
+
+SIMPLE = ("count", "days", "first", "last", "days_since_last")
+OF_PROPERTY = ("sum", "avg", "min", "max", "distinct")
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One of SIMPLE, or one of OF_PROPERTY with the property it is taken of."""
+
+    name: str
+    prop: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.prop}" if self.prop else self.name
+
+
+def event_fact(tables: EventTables) -> Fact:
+    """The declaration, for the app that owns these tables."""
+
+    def operand(params: Params, plan: Plan) -> Operand:
+        source = plan.source("event", lambda alias: EventSource(alias, tables))
+        return _Features(source, params, plan).operand()
+
+    def evidence(params: Params, plan: Plan, member_id: int) -> Sql:
+        return _evidence(tables, params, plan, member_id)
+
+    return Fact(
+        key="event",
+        label_en="behaviour",
+        label_zh="行为事件",
+        parameters=(
+            parameters.named_list("name", "event", _("event")),
+            Parameter("measure", _read_measure, _measure_schema),
+            parameters.where(),
+            parameters.window(),
+        ),
+        typed=lambda params, names: Typed(
+            Kind.DATETIME if params["measure"].name in {"first", "last"} else Kind.NUMBER
+        ),
+        variants=_variants,
+        sql=operand,
+        changes=_changes,
+        sentence=event_sentence,
+        evidence=evidence,
+    )
+
+
+def event_ids(names: Names, wanted: tuple[str, ...]) -> tuple[int, ...]:
+    entries = (names.find("event", name) for name in wanted)
+    return tuple(sorted(entry.id for entry in entries if entry is not None and entry.id is not None))
+
+
+def _read_measure(reader: Reader, raw: Any, path: str) -> Measure | None:
+    if isinstance(raw, str):
+        name, colon, prop = raw.partition(":")
+        if (not colon and name in SIMPLE) or (name in OF_PROPERTY and 0 < len(prop) <= MAX_PROPERTY and storable(prop)):
+            return Measure(name, prop)
+    known = [*SIMPLE, *(f"{name}:amount" for name in OF_PROPERTY)]
+    reader.unknown(path, _("measure"), raw if isinstance(raw, str) else type(raw).__name__, known)
+    return None
+
+
+_NUMBERS = rf"^(count|days|days_since_last|({'|'.join(OF_PROPERTY)}):[\s\S]{{1,{MAX_PROPERTY}}})$"
+
+
+def _measure_schema(names: Names) -> Mapping[str, Any]:
+    return {"type": "string", "pattern": f"{_NUMBERS}|^(first|last)$"}
+
+
+def _variants(names: Names) -> list[Variant]:
+    return [
+        Variant(Typed(Kind.NUMBER), {"measure": {"type": "string", "pattern": _NUMBERS}}),
+        Variant(Typed(Kind.DATETIME), {"measure": {"enum": ["first", "last"]}}),
+    ]
+
+
+def _changes(params: Params, names: Names) -> Depends:
+    return frozenset(("event", name) for name in params["name"])
+
+
+class _Features:
+    """One event term as an operand over the pass's event source."""
+
+    def __init__(self, source: EventSource, params: Params, plan: Plan) -> None:
+        self.source, self.plan, self.scope = source, plan, plan.scope
+        self.names = event_ids(plan.names, params["name"])
+        self.measure: Measure = params["measure"]
+        self.where: Node | None = params.get("where")
+        self.span = span(params.get("window"), self.scope.as_of, self.scope.time_zone)
+
+    @property
+    def from_days(self) -> bool:
+        """Whether the daily counts hold what is asked."""
+        return self.where is None and (
+            self.measure.prop in {"", AMOUNT}
+            and self.measure.name != "distinct"
+            and not (self.measure.name == "days" and len(self.names) != 1)
+        )
+
+    def operand(self) -> Operand:
+        operand = self._operand()
+        return replace(operand, changes_at=operand.changes_at + self._where_moving()) if self.scope.aging else operand
+
+    def _operand(self) -> Operand:
+        number = Kind.NUMBER
+        match self.measure.name:
+            case "count":
+                counted = self._get("sum(n)", Sql("count(*)"))
+                return Operand(
+                    sql("COALESCE({}, 0)", counted), number, falls_at=self._leaving(), rises_at=self._entering()
+                )
+            case "days":
+                return Operand(self._days(), number, falls_at=self._leaving(), rises_at=self._entering())
+            case "distinct":
+                value = self._distinct_value()
+                count = self.source.distinct(value, self.names, self.span, self._where())
+                shown = sql("COALESCE({}, 0)", count)
+                return Operand(shown, number, falls_at=self._leaving(), rises_at=self._entering())
+            case "sum":
+                total = self._amount("sum")
+                return Operand(sql("COALESCE({}, 0)", total), number, changes_at=self._moving())
+            case "avg":
+                given = sql("NULLIF({}, 0)", self._amount("count"))
+                return Ratio(self._amount("sum"), number, changes_at=self._moving(), denominator=given)
+            case "min" | "max":
+                return Operand(self._amount(self.measure.name), number, changes_at=self._moving())
+            case "first":
+                return Operand(self._first(self.span), Kind.DATETIME, changes_at=self._moving())
+            case "last":
+                return Operand(self._last(), Kind.DATETIME, changes_at=self._last_moving())
+            case _:
+                return Elapsed(self._last(), number, changes_at=self._last_moving())
+
+    def _where(self) -> Sql:
+        return sql("({})", where_sql(self.where, self.scope)) if self.where is not None else Sql("")
+
+    def _get(self, of_days: str, of_events: Sql, within: Span | None = None) -> Sql:
+        if self.from_days:
+            return self.source.daily(of_days, self.names, within or self.span)
+        return self.source.raw(of_events, self.names, within or self.span, self._where())
+
+    def _amount(self, aggregate: str) -> Sql:
+        if self.from_days:
+            of_days = {"sum": "sum(amount_sum)", "count": "sum(amount_count)"}.get(aggregate)
+            return self.source.daily(of_days or f"{aggregate}(amount_{aggregate})", self.names, self.span)
+        value = prop_sql(self.measure.prop, Kind.NUMBER, self.scope.time_zone)
+        return self.source.raw(sql(f"{aggregate}({{}})", value), self.names, self.span, self._where())
+
+    def _days(self) -> Sql:
+        if self.from_days:
+            counted = self.source.daily("count(*)", self.names, self.span, first_of_day=True)
+        else:
+            day = sql("(e.occurred_at AT TIME ZONE {})::date", param(self.scope.time_zone))
+            counted = self.source.distinct(day, self.names, self.span, self._where())
+        return sql("COALESCE({}, 0)", counted)
+
+    def _distinct_value(self) -> Sql:
+        """A single value, not a list or an object; 1 and 1.0 are the same one."""
+        if self.measure.prop == AMOUNT:
+            return Sql("e.amount")
+        item = sql("(e.properties -> {})", param(self.measure.prop))
+        return sql("CASE WHEN jsonb_typeof({}) IN ('string', 'number', 'boolean') THEN {} END", item, item)
+
+    def _first(self, within: Span) -> Sql:
+        return self._get("min(first_at)", Sql("min(occurred_at)"), within)
+
+    def _last(self) -> Sql:
+        return self._get("max(last_at)", Sql("max(occurred_at)"))
+
+    # When the window moves on
+
+    def _leaving(self) -> tuple[Sql, ...]:
+        """The oldest event inside is the first to leave; at a turn of the calendar all change places."""
+        if not self.scope.aging:
+            return ()
+        if self.span.leaves_after_us is not None:
+            return (plus(self._first(self.span), self.span.leaves_after_us + 1),)
+        return self._turning()
+
+    def _entering(self) -> tuple[Sql, ...]:
+        if not self.scope.aging:
+            return ()
+        if self.span.enters_after_us is not None:
+            waiting = Span(self.span.end, self.scope.as_of)
+            return (plus(self._first(waiting), self.span.enters_after_us + 1),)
+        return self._turning()
+
+    def _turning(self) -> tuple[Sql, ...]:
+        """At the calendar's next turn, for those with any event since the window's beginning."""
+        if self.span.turns_at is None:
+            return ()
+        since = self._first(Span(self.span.start, self.scope.as_of))
+        return (sql("CASE WHEN {} IS NOT NULL THEN {}::timestamptz END", since, param(self.span.turns_at)),)
+
+    def _moving(self) -> tuple[Sql, ...]:
+        return tuple(dict.fromkeys(self._leaving() + self._entering()))
+
+    def _where_moving(self) -> tuple[Sql, ...]:
+        """A `where` that compares a date with `as_of` turns by itself for each single event."""
+        if self.where is None:
+            return ()
+        conditions = list(leaves(self.where))
+        moments = tuple(
+            m for leaf in conditions for m in own_moments(_prop_operand(leaf, self.scope), leaf, self.scope)
+        )
+        if not moments:
+            return ()
+        since = Span(self.span.start, self.scope.as_of)
+        return (self.source.raw(sql("min({})", earliest(moments)), self.names, since, Sql("")),)
+
+    def _last_moving(self) -> tuple[Sql, ...]:
+        """The last event matters until it leaves itself."""
+        if self.scope.aging and self.span.leaves_after_us is not None:
+            return (plus(self._last(), self.span.leaves_after_us + 1), *self._entering())
+        return self._moving()
+
+
+def prop_sql(name: str, kind: Kind | None, time_zone: str) -> Sql:
+    """A property of the event `e`."""
+    if name == AMOUNT:
+        return Sql("e.amount")
+    return jsonvalues.read(Sql("e.properties"), name, kind, time_zone)
+
+
+def where_sql(node: Node, scope: Scope) -> Sql:
+    """A `where` as SQL over the event `e`; its `IS TRUE` is the answer (see Plan.condition)."""
+    if isinstance(node, Leaf):
+        return compared(_prop_operand(node, scope), node, scope)
+    if isinstance(node, Not):
+        return sql("({} IS NOT TRUE)", where_sql(node.rule, scope))
+    if not node.rules:
+        return TRUE if isinstance(node, AllOf) else FALSE
+    separator = " AND " if isinstance(node, AllOf) else " OR "
+    return sql("({})", joined(separator, [where_sql(child, scope) for child in node.rules]))
+
+
+def _prop_operand(leaf: Leaf, scope: Scope) -> Operand:
+    prop = cast(Prop, leaf.subject)
+    return Operand(prop_sql(prop.name, prop.kind, scope.time_zone), prop.kind or Kind.TEXT)
+
+
+def _evidence(tables: EventTables, terms: Params, plan: Plan, member_id: int) -> Sql:
+    """The event that decided: the last that counted, or the one that holds the extreme or the first place."""
+    measure: Measure = terms["measure"]
+    within = span(terms.get("window"), plan.scope.as_of, plan.scope.time_zone)
+    conditions = [
+        Sql(f"e.tenant_id = {plan.scope.tenant.text}"),
+        Sql("e.member_id = %s", (member_id,)),
+        sql("e.name_id = ANY({})", params(event_ids(plan.names, terms["name"]), "int")),
+        sql("e.occurred_at < {}", param(within.end)),
+    ]
+    if within.start is not None:
+        conditions.append(sql("e.occurred_at >= {}", param(within.start)))
+    if terms.get("where") is not None:
+        conditions.append(where_sql(terms["where"], plan.scope))
+    order = "e.occurred_at ASC, e.id ASC" if measure.name == "first" else "e.occurred_at DESC, e.id DESC"
+    extreme = Sql("")
+    if measure.name in {"min", "max"}:
+        way = "ASC" if measure.name == "min" else "DESC"
+        extreme = sql(f"{{}} {way} NULLS LAST, ", prop_sql(measure.prop, Kind.NUMBER, plan.scope.time_zone))
+    return sql(
+        f"SELECT e.id, e.occurred_at, e.name_id, e.amount FROM {tables.log} e WHERE {{}} ORDER BY {{}}{order} LIMIT 1",
+        joined(" AND ", conditions), extreme,
+    )  # fmt: skip

@@ -1,0 +1,227 @@
+"""Features of events, each computed once per pass and member.
+
+Whole days come from the daily counts. A day row counts with its first and last event inside a window, so a row that no
+window's edge cuts is right for every window; the few that an edge cuts are replaced, for all windows alike, by their
+events from the log. Features with a `where`, or of a property other than the amount, are read from the log."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+from urm.rules.operands import Scope
+from urm.rules.operators import plus
+from urm.rules.sqltext import Sql, joined, param, params, sql
+from urm.rules.windows import Span
+
+# Events are refused when more than 5 minutes ahead of their arrival, so none inside a window arrived long before it
+# began. A generous margin; the bound lets the planner skip whole partitions of the log.
+_ARRIVES_BEFORE = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class EventTables:
+    """`log`: one row per event. `daily`: per member, event name and local day."""
+
+    log: str
+    daily: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Feature:
+    aggregate: Sql
+    names: tuple[int, ...]
+    start: dt.datetime | None
+    end: dt.datetime
+    extra: Sql = Sql("")
+
+
+@dataclass
+class _Aggregates:
+    """Aggregate columns over one stream of rows that have `name_id`, `first_at` and `last_at`."""
+
+    alias: str
+    hoists_extra: bool  # whether `extra` can be a condition on the rows themselves
+    features: dict[_Feature, str] = field(default_factory=dict)
+
+    def column(self, feature: _Feature) -> Sql:
+        name = self.features.setdefault(feature, f"f{len(self.features)}")
+        return Sql(f"{self.alias}.{name}")
+
+    @property
+    def names(self) -> tuple[int, ...]:
+        return tuple(sorted({name for feature in self.features for name in feature.names}))
+
+    @property
+    def start(self) -> dt.datetime | None:
+        starts = [feature.start for feature in self.features]
+        return None if None in starts else min(start for start in starts if start is not None)
+
+    @property
+    def end(self) -> dt.datetime:
+        return max(feature.end for feature in self.features)
+
+    @property
+    def shared_extra(self) -> Sql:
+        extras = {feature.extra for feature in self.features}
+        return extras.pop() if self.hoists_extra and len(extras) == 1 else Sql("")
+
+    def select(self) -> Sql:
+        """The columns, each filtered by what the whole stream isn't filtered by already."""
+        return joined(", ", [self._filtered(feature, name) for feature, name in self.features.items()])
+
+    def _filtered(self, feature: _Feature, name: str) -> Sql:
+        wanted = []
+        if feature.names != self.names:
+            wanted.append(sql("name_id = ANY({})", params(feature.names, "int")) if len(feature.names) != 1
+                          else Sql("name_id = %s", feature.names))  # fmt: skip
+        if feature.start is not None and feature.start != self.start:
+            wanted.append(sql("first_at >= {}", param(feature.start)))
+        if feature.end != self.end:
+            wanted.append(sql("last_at < {}", param(feature.end)))
+        if feature.extra and not self.shared_extra:
+            wanted.append(feature.extra)
+        if not wanted:
+            return sql(f"{{}} AS {name}", feature.aggregate)
+        return sql(f"{{}} FILTER (WHERE {{}}) AS {name}", feature.aggregate, joined(" AND ", wanted))
+
+
+class EventSource:
+    """All event features of one pass: a join of daily features, a join of log features, a join per distinct count."""
+
+    def __init__(self, alias: str, tables: EventTables) -> None:
+        self.tables, self._alias = tables, alias
+        self._daily, self._raw = _Aggregates(f"{alias}d", False), _Aggregates(f"{alias}r", True)
+        self._distinct: dict[_Feature, str] = {}
+        self._days = False
+
+    def daily(self, aggregate: str, names: tuple[int, ...], span: Span, *, first_of_day: bool = False) -> Sql:
+        """An aggregate over day rows (`n`, `amount_count`, `amount_sum` …). `first_of_day` counts a cut day once."""
+        extra = Sql("")
+        if first_of_day:
+            self._days = True
+            extra = (
+                sql("(prev_at < {} OR prev_at IS NULL)", param(span.start)) if span.start else Sql("prev_at IS NULL")
+            )
+        return self._daily.column(_Feature(Sql(aggregate), names, span.start, span.end, extra))
+
+    def raw(self, aggregate: Sql, names: tuple[int, ...], span: Span, where: Sql) -> Sql:
+        """An aggregate over log rows (alias `e`)."""
+        return self._raw.column(_Feature(aggregate, names, span.start, span.end, where))
+
+    def distinct(self, value: Sql, names: tuple[int, ...], span: Span, where: Sql) -> Sql:
+        """A number of different values over log rows, on its own: such aggregates would slow down all others."""
+        feature = _Feature(sql("count(DISTINCT {})", value), names, span.start, span.end, where)
+        return Sql(f"{self._distinct.setdefault(feature, f'{self._alias}x{len(self._distinct)}')}.f")
+
+    def wakes_at(self) -> tuple[Sql, ...]:
+        """An event dated slightly ahead begins to exist by itself."""
+        return (plus(Sql(f"{self._alias}a.at"), 1),)
+
+    def render(self, scope: Scope) -> Sql:
+        parts = []
+        if self._daily.features:
+            parts.append(sql(
+                f"LEFT JOIN (SELECT member_id, {{}}\nFROM ({{}}\nUNION ALL\n{{}}) r GROUP BY member_id) {self._daily.alias}"
+                f" ON {self._daily.alias}.member_id = m.id",
+                self._daily.select(), self._whole_days(scope), self._cut_days(scope),
+            ))  # fmt: skip
+        if self._raw.features:
+            parts.append(sql(
+                f"LEFT JOIN (SELECT member_id, {{}}\nFROM ({{}}) e GROUP BY member_id) {self._raw.alias}"
+                f" ON {self._raw.alias}.member_id = m.id",
+                self._raw.select(), self._events(scope, self._raw.names, self._raw.start, self._raw.end,
+                                                 self._raw.shared_extra),
+            ))  # fmt: skip
+        for feature, alias in self._distinct.items():
+            parts.append(sql(
+                f"LEFT JOIN (SELECT member_id, {{}} AS f\nFROM ({{}}) e GROUP BY member_id) {alias}"
+                f" ON {alias}.member_id = m.id",
+                feature.aggregate, self._events(scope, feature.names, feature.start, feature.end, feature.extra),
+            ))  # fmt: skip
+        if scope.aging:
+            parts.append(sql(
+                f"LEFT JOIN (SELECT e.member_id, min(e.occurred_at) AS at FROM {{}} WHERE {{}} AND e.occurred_at >= {{}}"
+                f" AND e.received_at >= {{}} GROUP BY e.member_id) {self._alias}a ON {self._alias}a.member_id = m.id",
+                self._of_members(scope, "e", self.tables.log), self._in_tenant(scope, "e"),
+                param(scope.as_of), param(scope.as_of - _ARRIVES_BEFORE),
+            ))  # fmt: skip
+        return joined("\n", parts)
+
+    def _whole_days(self, scope: Scope) -> Sql:
+        start, end = self._daily.start, self._daily.end
+        conditions = [self._in_tenant(scope, "d"), _named("d", self._daily.names), sql("d.last_at < {}", param(end))]
+        if start is not None:
+            conditions.append(sql("d.first_at >= {}", param(start)))
+        inner = [edge for edge in self._edges() if edge not in {start, end}]
+        if inner:
+            conditions.append(sql("(d.first_at = d.last_at OR NOT ({}))", _cut(inner)))
+        return sql(
+            "SELECT d.member_id, d.name_id, d.count AS n, d.amount_count, d.amount_sum, d.amount_min, d.amount_max,"
+            " d.first_at, d.last_at{} FROM {} WHERE {}",
+            Sql(", NULL::timestamptz AS prev_at" if self._days else ""),
+            self._of_members(scope, "d", self.tables.daily), joined(" AND ", conditions),
+        )  # fmt: skip
+
+    def _cut_days(self, scope: Scope) -> Sql:
+        """The events of the days that an edge cuts."""
+        start, end = self._daily.start, self._daily.end
+        previous = Sql("")
+        if self._days:
+            previous = Sql(
+                ", lag(e.occurred_at) OVER (PARTITION BY d.member_id, d.name_id, d.day ORDER BY e.occurred_at) AS prev_at"
+            )
+        events = sql(
+            "SELECT d.member_id, d.name_id, 1 AS n, (e.amount IS NOT NULL)::int AS amount_count, e.amount AS amount_sum,"
+            " e.amount AS amount_min, e.amount AS amount_max, e.occurred_at AS first_at, e.occurred_at AS last_at{}"
+            " FROM {} JOIN {} e ON e.tenant_id = {} AND e.member_id = d.member_id AND e.name_id = d.name_id"
+            " AND e.occurred_at >= d.first_at AND e.occurred_at <= d.last_at AND e.received_at >= d.first_at - interval '1 day'"
+            " AND (e.occurred_at AT TIME ZONE {})::date = d.day"
+            " WHERE {} AND {} AND d.first_at < d.last_at AND ({})",
+            previous, self._of_members(scope, "d", self.tables.daily), Sql(self.tables.log), scope.tenant,
+            param(scope.time_zone), self._in_tenant(scope, "d"), _named("d", self._daily.names), _cut(self._edges()),
+        )  # fmt: skip
+        inside = [sql("first_at < {}", param(end)), *([sql("first_at >= {}", param(start))] if start else [])]
+        return sql("SELECT * FROM ({}) c WHERE {}", events, joined(" AND ", inside))
+
+    def _events(
+        self, scope: Scope, names: tuple[int, ...], start: dt.datetime | None, end: dt.datetime, extra: Sql
+    ) -> Sql:
+        conditions = [self._in_tenant(scope, "e"), _named("e", names), sql("e.occurred_at < {}", param(end))]
+        if start is not None:
+            conditions.append(sql("e.occurred_at >= {}", param(start)))
+            conditions.append(sql("e.received_at >= {}", param(start - _ARRIVES_BEFORE)))
+        if extra:
+            conditions.append(extra)
+        return sql(
+            "SELECT e.member_id, e.name_id, e.amount, e.properties, e.occurred_at, e.occurred_at AS first_at,"
+            " e.occurred_at AS last_at FROM {} WHERE {}",
+            self._of_members(scope, "e", self.tables.log), joined(" AND ", conditions),
+        )  # fmt: skip
+
+    def _edges(self) -> list[dt.datetime]:
+        moments = {feature.start for feature in self._daily.features} | {
+            feature.end for feature in self._daily.features
+        }
+        return sorted(moment for moment in moments if moment is not None)
+
+    @staticmethod
+    def _of_members(scope: Scope, alias: str, table: str) -> Sql:
+        if scope.members is None:
+            return Sql(f"{table} {alias}")
+        return sql(f"{{}} w JOIN {table} {alias} ON {alias}.member_id = w.member_id", scope.members)
+
+    @staticmethod
+    def _in_tenant(scope: Scope, alias: str) -> Sql:
+        return Sql(f"{alias}.tenant_id = {scope.tenant.text}")
+
+
+def _named(alias: str, names: tuple[int, ...]) -> Sql:
+    if len(names) == 1:
+        return Sql(f"{alias}.name_id = %s", names)
+    return sql(f"{alias}.name_id = ANY({{}})", params(names, "int"))
+
+
+def _cut(edges: list[dt.datetime]) -> Sql:
+    """Whether any edge falls between the first and the last event of a day row: it would be inside only in part."""
+    return joined(" OR ", [sql("d.first_at < {} AND d.last_at >= {}", param(edge), param(edge)) for edge in edges])

@@ -1,0 +1,51 @@
+"""What a fact yields as SQL, and the scope it is asked in."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from urm.rules.sqltext import Sql
+from urm.rules.types import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """What a fact yields, as SQL over the plan's FROM clause; NULL is missing. Numbers are `numeric` or integers,
+    texts and choices `text`, lists `jsonb` arrays. The moments say when the value can change without any event:
+    upwards, downwards, or either way."""
+
+    sql: Sql
+    kind: Kind
+    changes_at: tuple[Sql, ...] = ()
+    falls_at: tuple[Sql, ...] = ()
+    rises_at: tuple[Sql, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio(Operand):
+    """`sql` ÷ `denominator`, never divided: compared as `sql` against value × denominator. Missing when that is NULL."""
+
+    denominator: Sql = Sql("1")
+
+
+@dataclass(frozen=True, slots=True)
+class Elapsed(Operand):
+    """The days of 86,400 s from the moment `sql` until `as_of`, compared as moments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose answers, as of when. `members` is a FROM item with a `member_id` column, or None for the whole workspace;
+    `aging` asks for the next moment at which an answer can change by itself."""
+
+    tenant_id: int
+    time_zone: str
+    as_of: dt.datetime
+    members: Sql | None = None
+    aging: bool = False
+
+    @property
+    def tenant(self) -> Sql:
+        """The literal that every table's condition carries."""
+        return Sql(str(int(self.tenant_id)))
