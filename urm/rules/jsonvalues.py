@@ -15,7 +15,7 @@ ZONE = r"(?:Z|[+-](?:0\d|1[0-4]):?[0-5]\d)"
 TIME = r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.]\d{1,6})?)?"
 
 
-def read(container: Sql, key: str, kind: Kind | None, time_zone: str) -> Sql:
+def read(container: Sql, key: str, kind: Kind | None, time_zone: str) -> Sql:  # noqa: PLR0911 - one return per kind
     """The value under a key as SQL of the kind's type (lists stay jsonb); without a kind, anything but JSON null."""
     item, text = sql("({} -> {})", container, param(key)), sql("({} ->> {})", container, param(key))
     match kind:

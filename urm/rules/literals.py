@@ -25,21 +25,11 @@ _DATETIME = re.compile(r"[1-9]\d{3}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.]\d{1,6})?)?(
 
 def read_value(reader: Reader, typed: Typed, op: str, raw: Any, path: str) -> Value:
     """The checked value; None after a reported problem."""
-    match OPERATORS[typed.kind][op]:
-        case Shape.ONE:
-            return _one(reader, typed, raw, path)
-        case Shape.PAIR:
-            return _pair(reader, typed, raw, path)
-        case Shape.MANY:
-            return _many(reader, typed, raw, path)
-        case Shape.DAYS:
-            return read_days(reader, raw, path)
-        case Shape.WEEKDAYS:
-            return _weekdays(reader, raw, path)
-        case Shape.PATTERN:
-            return _pattern(reader, raw, path)
-        case _:
-            return None
+    shape = OPERATORS[typed.kind][op]
+    by_type = {Shape.ONE: _one, Shape.PAIR: _pair, Shape.MANY: _many}
+    if shape in by_type:
+        return by_type[shape](reader, typed, raw, path)
+    return {Shape.DAYS: read_days, Shape.WEEKDAYS: _weekdays, Shape.PATTERN: _pattern}[shape](reader, raw, path)
 
 
 def read_days(reader: Reader, raw: Any, path: str, least: int = 0) -> int | None:

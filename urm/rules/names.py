@@ -1,4 +1,4 @@
-"""What a rule may call by name in one workspace: attributes, tags, events … Each kind is declared by the app that owns it."""
+"""What a rule may call by name in one workspace: attributes, tags, events … Each app declares the kinds it owns."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from urm.rules.sqltext import Sql
+from urm.rules.sqltext import ONE, Sql
 from urm.rules.types import Kind
 
 
@@ -24,9 +24,9 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class Ratio(Operand):
-    """`sql` ÷ `denominator`, never divided: compared as `sql` against value × denominator. Missing when that is NULL."""
+    """`sql` ÷ `denominator`, never divided: compared as `sql` against value × denominator. NULL there is missing."""
 
-    denominator: Sql = Sql("1")
+    denominator: Sql = ONE
 
 
 @dataclass(frozen=True, slots=True)

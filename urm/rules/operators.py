@@ -19,7 +19,7 @@ _DATE_SIGNS = {"before": "<", "after": ">", "on_or_before": "<=", "on_or_after":
 _MAX_AGE_US = 100_000 * DAY_US
 
 
-def compared(operand: Operand, leaf: Leaf, scope: Scope) -> Sql:
+def compared(operand: Operand, leaf: Leaf, scope: Scope) -> Sql:  # noqa: PLR0911 - one return per kind
     """SQL of the condition; true, false, or NULL where the value is missing (which reads as false)."""
     if leaf.op in {"is_set", "is_missing"}:
         present = sql("{} * {}", operand.sql, operand.denominator) if isinstance(operand, Ratio) else operand.sql
@@ -60,7 +60,8 @@ def _elapsed(since: Sql, op: str, days: Decimal, as_of: dt.datetime) -> Sql:
         return sql("(false AND {} IS NULL)" if op == "eq" else "({} IS NOT NULL)", since)
     # age < days  <=>  age < ceil(days)  <=>  moment > as_of - ceil(days), and so on.
     sign, limit = {
-        "eq": ("=", down), "ne": ("<>", down), "lt": (">", up), "lte": (">=", down), "gt": ("<", down), "gte": ("<=", up),
+        "eq": ("=", down), "ne": ("<>", down), "lt": (">", up), "lte": (">=", down),
+        "gt": ("<", down), "gte": ("<=", up),
     }[op]  # fmt: skip
     return sql(f"({{}} {sign} {{}})", since, param(shifted(as_of, -limit)))
 

@@ -35,7 +35,7 @@ class _Reader:
 
     def refuse(self) -> None:
         raise PatternError(
-            _("“%(part)s” at position %(position)s is not supported here; use literals and . [ ] ( ) | ? * + {m,n} ^ $")
+            _("“%(part)s” at position %(position)s is not supported; use literals and . [ ] ( ) | ? * + {m,n} ^ $")
             % {"part": self.text[self.at : self.at + 3], "position": self.at + 1}
         )
 

@@ -34,4 +34,4 @@ def joined(separator: str, parts: Iterable[Sql]) -> Sql:
     return Sql(separator.join(part.text for part in gathered), tuple(p for part in gathered for p in part.params))
 
 
-TRUE, FALSE, NULL = Sql("true"), Sql("false"), Sql("NULL")
+TRUE, FALSE, ONE = Sql("true"), Sql("false"), Sql("1")
