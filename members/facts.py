@@ -28,6 +28,7 @@ from urm.rules.eventfact import event_fact
 from urm.rules.eventsource import EventTables
 from urm.rules.facts import Depends
 from urm.rules.jsonvalues import read as json_value
+from urm.rules.operators import plus
 from urm.rules.sqltext import FALSE, Sql, param, params, sql
 from urm.rules.tree import Leaf, Params
 from urm.rules.types import Kind, Typed
@@ -38,7 +39,12 @@ def _alive(as_of: dt.datetime) -> Sql:
     return sql("m.first_seen_at < {} AND m.merged_into_id IS NULL AND m.erased_at IS NULL", param(as_of))
 
 
-declare_population(Population("members_member", _alive))
+def _wakes_at(as_of: dt.datetime) -> Sql:
+    """A member whose first event is dated slightly ahead begins to exist by itself."""
+    return sql("CASE WHEN m.first_seen_at >= {} THEN {} END", param(as_of), plus(Sql("m.first_seen_at"), 1))
+
+
+declare_population(Population("members_member", _alive, _wakes_at))
 
 
 def state_alias(plan: Plan) -> str:

@@ -1,6 +1,6 @@
-"""Why a member is in or not: the rule's own tree, each condition with what was expected, what is, and whether it is met.
+"""Why a member is in or not: the rule's own tree, each condition with what was expected, what is, and if it is met.
 
-The answers come from the same SQL as every pass, asked for one member; so the reason can never disagree with the result."""
+The answers come from the same SQL as every pass, asked for one member: a reason can never disagree with the result."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ class Explanation:
     children: tuple[Explanation, ...] = ()
 
 
-def explain(rule: Rule, member_id: int, names: Names, as_of: dt.datetime, language: str, fetch: Fetch) -> Explanation:
+def explain(
+    rule: Rule, *, member_id: int, names: Names, as_of: dt.datetime, language: str, fetch: Fetch
+) -> Explanation:
     """`fetch` runs a statement as the current tenant and gives back its rows."""
     members = Sql(f"(SELECT {int(member_id)}::bigint AS member_id)")
     plan = Plan(Scope(names.tenant_id, names.time_zone, as_of, members), names)

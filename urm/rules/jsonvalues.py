@@ -1,4 +1,4 @@
-"""Typed reading of JSON columns (event properties, custom attributes): a value of another type is missing, never an error."""
+"""Typed reading of JSON columns (event properties, attributes): a value of another type is missing, never an error."""
 
 from __future__ import annotations
 

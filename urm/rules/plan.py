@@ -17,10 +17,12 @@ from urm.rules.tree import AllOf, FactTerm, Leaf, Node, Not, Params
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Where members stand: `table` gets the alias `m`; `alive` is true for those whom rules are about."""
+    """Where members stand: `table` gets the alias `m`; `alive` is true for those whom rules are about as of a moment,
+    and `wakes_at` is when time alone makes that so."""
 
     table: str
     alive: Callable[[dt.datetime], Sql]
+    wakes_at: Callable[[dt.datetime], Sql]
 
 
 class Source(Protocol):
@@ -112,7 +114,8 @@ class Plan:
         return sql("(m.id IS NOT NULL AND {})", self.population.alive(self.scope.as_of))
 
     def wakes_at(self) -> tuple[Sql, ...]:
-        return tuple(moment for source in self._sources.values() for moment in source.wakes_at())
+        own = self.population.wakes_at(self.scope.as_of)
+        return (own, *(moment for source in self._sources.values() for moment in source.wakes_at()))
 
     def _condition(self, node: Node) -> Sql:
         if isinstance(node, Leaf):
