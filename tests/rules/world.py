@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,8 @@ ATTRIBUTES = {
 CHOICES = ["low", "mid", "high"]
 WORDS = ["Paris", "paris", "Pa", "ris", "北京", "a.b", ""]
 LIKES = ["tea", "wine", "85123A"]
+TEXT_OPS = ["eq", "ne", "contains", "not_contains", "starts_with", "ends_with"]
+PATTERNS = ["^P", "a.i", "is$", "^(Pa|x)r?", "[a-z]{2,3}", r"a\.b", "北.", "^.?$"]
 DAYS = [1, 7, 30, 90]
 MICRO = dt.timedelta(microseconds=1)
 # Near clock changes, 29 February and year ends; the data lie before them.
@@ -48,6 +51,7 @@ class World:
     people: list[Person]
 
 
+@cache
 def times(as_of: dt.datetime, zone: str) -> st.SearchStrategy[dt.datetime]:
     """Moments on and beside every edge that a window can have, and anywhere else."""
     today = as_of.astimezone(ZoneInfo(zone)).date()
@@ -62,6 +66,7 @@ def times(as_of: dt.datetime, zone: str) -> st.SearchStrategy[dt.datetime]:
     return st.one_of(beside, hours, same_days)
 
 
+@cache
 def dates(as_of: dt.datetime) -> st.SearchStrategy[dt.date]:
     near = st.integers(-40, 40).map(lambda days: as_of.date() + dt.timedelta(days=days))
     return st.one_of(
@@ -77,14 +82,15 @@ properties = st.fixed_dictionaries(
         "sku": st.one_of(st.sampled_from(WORDS), st.just(3)),
         "codes": st.one_of(st.lists(st.sampled_from(LIKES), max_size=3), st.just("tea")),
         "gift": st.one_of(st.booleans(), st.just("yes")),
-        "due": st.sampled_from(["2024-03-01", "2024-02-30", "2024-02-29T23:30:00Z", "2024-03-10T02:30:00-05:00", "soon"]),
+        "due": st.sampled_from(
+            ["2024-03-01", "2024-02-30", "2024-02-29T23:30:00Z", "2024-03-10T02:30:00-05:00", "soon"]
+        ),
     },
 )
 
 
-@st.composite
-def worlds(draw: st.DrawFn) -> World:
-    zone, as_of = draw(st.sampled_from(ZONES)), draw(st.sampled_from(MOMENTS))
+@cache
+def crowds(as_of: dt.datetime, zone: str) -> st.SearchStrategy[list[Person]]:
     when = times(as_of, zone)
     stamp = when.map(lambda moment: moment.isoformat())
     happenings = st.builds(Happening, st.sampled_from(EVENTS), when, st.one_of(st.none(), amounts), properties)
@@ -111,8 +117,14 @@ def worlds(draw: st.DrawFn) -> World:
         consents=st.dictionaries(st.just(("email", "marketing")), st.booleans()),
         suppressed=st.sampled_from([frozenset(), frozenset({("email", "a@example.com")})]).map(set),
     )  # fmt: skip
+    return st.lists(people, min_size=1, max_size=4)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    zone, as_of = draw(st.sampled_from(ZONES)), draw(st.sampled_from(MOMENTS))
+    drawn = draw(crowds(as_of, zone))
     # The list of suppressed addresses is the workspace's: all people share one address, so they share that too.
-    drawn = draw(st.lists(people, min_size=1, max_size=4))
     for person in drawn:
         person.suppressed = drawn[0].suppressed
     return World(zone, as_of, drawn)
@@ -121,6 +133,7 @@ def worlds(draw: st.DrawFn) -> World:
 # Rules
 
 
+@cache
 def conditions(kind: str, as_of: dt.datetime, zone: str) -> st.SearchStrategy[dict[str, Any]]:
     """Operator and value for a type."""
     presence = st.sampled_from(["is_set", "is_missing"]).map(lambda op: {"op": op})
@@ -130,9 +143,9 @@ def conditions(kind: str, as_of: dt.datetime, zone: str) -> st.SearchStrategy[di
             _op(["between"], st.tuples(amounts, amounts).map(list)),
         ),
         "text": st.one_of(
-            _op(["eq", "ne", "contains", "not_contains", "starts_with", "ends_with"], st.sampled_from(WORDS), case=True),
+            _op(TEXT_OPS, st.sampled_from(WORDS), case=True),
             _op(["in", "not_in"], st.lists(st.sampled_from(WORDS), min_size=1, max_size=3), case=True),
-            _op(["matches"], st.sampled_from(["^P", "a.i", "is$", "^(Pa|x)r?", "[a-z]{2,3}", r"a\.b", "北.", "^.?$"]), case=True),
+            _op(["matches"], st.sampled_from(PATTERNS), case=True),
         ),
         "choice": st.one_of(
             _op(["eq", "ne"], st.sampled_from(CHOICES)),
@@ -165,6 +178,7 @@ def _in_time(literals: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, An
     )
 
 
+@cache
 def windows(as_of: dt.datetime, zone: str) -> st.SearchStrategy[dict[str, Any]]:
     calendar = "today yesterday this_week last_week this_month last_month this_quarter last_quarter this_year last_year"
     moment = st.one_of(times(as_of, zone).map(lambda at: at.isoformat()), dates(as_of).map(str))
@@ -181,8 +195,16 @@ def _at(text: str, zone: str) -> dt.datetime:
     return midnight(dt.date.fromisoformat(text), zone) if len(text) == 10 else dt.datetime.fromisoformat(text)
 
 
+@cache
 def _where(as_of: dt.datetime, zone: str) -> st.SearchStrategy[dict[str, Any]]:
-    props = {"amount": "number", "quantity": "number", "sku": "text", "codes": "list", "gift": "boolean", "due": "datetime"}
+    props = {
+        "amount": "number",
+        "quantity": "number",
+        "sku": "text",
+        "codes": "list",
+        "gift": "boolean",
+        "due": "datetime",
+    }
     leaf = st.one_of(*(_leaf({"prop": st.just(name)}, conditions(kind, as_of, zone)) for name, kind in props.items()))
     return trees(leaf, max_leaves=3)
 
@@ -193,10 +215,13 @@ def _leaf(
     return st.builds(lambda own, asked: {**own, **asked}, st.fixed_dictionaries(parts, optional=optional), condition)
 
 
+@cache
 def event_leaves(as_of: dt.datetime, zone: str) -> st.SearchStrategy[dict[str, Any]]:
     names = st.one_of(st.sampled_from(EVENTS), st.just(["purchase", "visit"]))
     numeric = ["count", "days", "days_since_last"]
-    numeric += [f"{name}:{prop}" for name in ("sum", "avg", "min", "max", "distinct") for prop in ("amount", "quantity")]
+    numeric += [
+        f"{name}:{prop}" for name in ("sum", "avg", "min", "max", "distinct") for prop in ("amount", "quantity")
+    ]
     numeric += ["distinct:sku"]
     return st.one_of(
         *(
@@ -211,6 +236,7 @@ def event_leaves(as_of: dt.datetime, zone: str) -> st.SearchStrategy[dict[str, A
     )
 
 
+@cache
 def leaves(as_of: dt.datetime, zone: str) -> st.SearchStrategy[dict[str, Any]]:
     def fact(key: str, kind: str, **parts: Any) -> st.SearchStrategy[dict[str, Any]]:
         given = {name: st.just(part) for name, part in parts.items()}
@@ -242,6 +268,7 @@ def trees(leaf: st.SearchStrategy[dict[str, Any]], max_leaves: int) -> st.Search
     )
 
 
+@cache
 def rules(as_of: dt.datetime, zone: str) -> st.SearchStrategy[dict[str, Any]]:
     return trees(leaves(as_of, zone), max_leaves=6)
 
@@ -274,15 +301,17 @@ def store(people: Iterable[Person], tenant_id: int, zone: str) -> list[Member]:
             for name, since in person.tags.items():
                 MemberTag.objects.create(member=member, tag_id=tag_ids[name], since=since, added_by="test")
         for (channel, purpose), granted in person.consents.items():
-            Consent.objects.create(member=member, channel=channel, purpose=purpose, granted=granted, at=member.created_at)
+            Consent.objects.create(
+                member=member, channel=channel, purpose=purpose, granted=granted, at=member.created_at
+            )
         for channel, address in person.suppressed:
             Suppression.objects.get_or_create(channel=channel, address=address, defaults={"reason": "test"})
         rows += [(member.pk, event_ids[event.name], event) for event in person.events]
     with connection.cursor() as cursor:
         for member_id, name_id, event in rows:
             cursor.execute(
-                "INSERT INTO members_event (tenant_id, received_at, member_id, name_id, occurred_at, amount, properties,"
-                " trusted) VALUES (%s, %s, %s, %s, %s, %s, %s, true)",
+                "INSERT INTO members_event (tenant_id, received_at, member_id, name_id, occurred_at, amount,"
+                " properties, trusted) VALUES (%s, %s, %s, %s, %s, %s, %s, true)",
                 [tenant_id, event.at, member_id, name_id, event.at, event.amount, json.dumps(event.properties)],
             )
         count_days(cursor, tenant_id, zone)

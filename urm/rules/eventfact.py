@@ -124,7 +124,7 @@ class _Features:
         operand = self._operand()
         return replace(operand, changes_at=operand.changes_at + self._where_moving()) if self.scope.aging else operand
 
-    def _operand(self) -> Operand:
+    def _operand(self) -> Operand:  # noqa: PLR0911 - one return per measure
         number = Kind.NUMBER
         match self.measure.name:
             case "count":

@@ -33,7 +33,7 @@ class _Feature:
     names: tuple[int, ...]
     start: dt.datetime | None
     end: dt.datetime
-    extra: Sql = Sql("")
+    extra: Sql
 
 
 @dataclass
@@ -121,31 +121,24 @@ class EventSource:
     def render(self, scope: Scope) -> Sql:
         parts = []
         if self._daily.features:
-            parts.append(sql(
-                f"LEFT JOIN (SELECT member_id, {{}}\nFROM ({{}}\nUNION ALL\n{{}}) r GROUP BY member_id) {self._daily.alias}"
-                f" ON {self._daily.alias}.member_id = m.id",
-                self._daily.select(), self._whole_days(scope), self._cut_days(scope),
-            ))  # fmt: skip
+            rows = sql("{}\nUNION ALL\n{}", self._whole_days(scope), self._cut_days(scope))
+            parts.append(_joined(self._daily.alias, self._daily.select(), rows))
         if self._raw.features:
-            parts.append(sql(
-                f"LEFT JOIN (SELECT member_id, {{}}\nFROM ({{}}) e GROUP BY member_id) {self._raw.alias}"
-                f" ON {self._raw.alias}.member_id = m.id",
-                self._raw.select(), self._events(scope, self._raw.names, self._raw.start, self._raw.end,
-                                                 self._raw.shared_extra),
-            ))  # fmt: skip
+            raw = self._raw
+            rows = self._events(scope, raw.names, raw.start, raw.end, raw.shared_extra)
+            parts.append(_joined(raw.alias, raw.select(), rows))
         for feature, alias in self._distinct.items():
-            parts.append(sql(
-                f"LEFT JOIN (SELECT member_id, {{}} AS f\nFROM ({{}}) e GROUP BY member_id) {alias}"
-                f" ON {alias}.member_id = m.id",
-                feature.aggregate, self._events(scope, feature.names, feature.start, feature.end, feature.extra),
-            ))  # fmt: skip
+            rows = self._events(scope, feature.names, feature.start, feature.end, feature.extra)
+            parts.append(_joined(alias, sql("{} AS f", feature.aggregate), rows))
         if scope.aging:
-            parts.append(sql(
-                f"LEFT JOIN (SELECT e.member_id, min(e.occurred_at) AS at FROM {{}} WHERE {{}} AND e.occurred_at >= {{}}"
-                f" AND e.received_at >= {{}} GROUP BY e.member_id) {self._alias}a ON {self._alias}a.member_id = m.id",
-                self._of_members(scope, "e", self.tables.log), self._in_tenant(scope, "e"),
-                param(scope.as_of), param(scope.as_of - _ARRIVES_BEFORE),
-            ))  # fmt: skip
+            conditions = [
+                self._in_tenant(scope, "e"),
+                sql("e.occurred_at >= {}", param(scope.as_of)),
+                sql("e.received_at >= {}", param(scope.as_of - _ARRIVES_BEFORE)),
+            ]
+            log = self._of_members(scope, "e", self.tables.log)
+            rows = sql("SELECT e.member_id, e.occurred_at FROM {} WHERE {}", log, joined(" AND ", conditions))
+            parts.append(_joined(f"{self._alias}a", Sql("min(occurred_at) AS at"), rows))
         return joined("\n", parts)
 
     def _whole_days(self, scope: Scope) -> Sql:
@@ -169,14 +162,16 @@ class EventSource:
         previous = Sql("")
         if self._days:
             previous = Sql(
-                ", lag(e.occurred_at) OVER (PARTITION BY d.member_id, d.name_id, d.day ORDER BY e.occurred_at) AS prev_at"
+                ", lag(e.occurred_at) OVER (PARTITION BY d.member_id, d.name_id, d.day ORDER BY e.occurred_at)"
+                " AS prev_at"
             )
         events = sql(
-            "SELECT d.member_id, d.name_id, 1 AS n, (e.amount IS NOT NULL)::int AS amount_count, e.amount AS amount_sum,"
-            " e.amount AS amount_min, e.amount AS amount_max, e.occurred_at AS first_at, e.occurred_at AS last_at{}"
+            "SELECT d.member_id, d.name_id, 1 AS n, (e.amount IS NOT NULL)::int AS amount_count,"
+            " e.amount AS amount_sum, e.amount AS amount_min, e.amount AS amount_max,"
+            " e.occurred_at AS first_at, e.occurred_at AS last_at{}"
             " FROM {} JOIN {} e ON e.tenant_id = {} AND e.member_id = d.member_id AND e.name_id = d.name_id"
-            " AND e.occurred_at >= d.first_at AND e.occurred_at <= d.last_at AND e.received_at >= d.first_at - interval '1 day'"
-            " AND (e.occurred_at AT TIME ZONE {})::date = d.day"
+            " AND e.occurred_at >= d.first_at AND e.occurred_at <= d.last_at"
+            " AND e.received_at >= d.first_at - interval '1 day' AND (e.occurred_at AT TIME ZONE {})::date = d.day"
             " WHERE {} AND {} AND d.first_at < d.last_at AND ({})",
             previous, self._of_members(scope, "d", self.tables.daily), Sql(self.tables.log), scope.tenant,
             param(scope.time_zone), self._in_tenant(scope, "d"), _named("d", self._daily.names), _cut(self._edges()),
@@ -214,6 +209,14 @@ class EventSource:
     @staticmethod
     def _in_tenant(scope: Scope, alias: str) -> Sql:
         return Sql(f"{alias}.tenant_id = {scope.tenant.text}")
+
+
+def _joined(alias: str, columns: Sql, rows: Sql) -> Sql:
+    """Aggregate columns per member, joined to the members. The rows are called `e`, as in the log."""
+    return sql(
+        f"LEFT JOIN (SELECT member_id, {{}}\nFROM ({{}}) e GROUP BY member_id) {alias} ON {alias}.member_id = m.id",
+        columns, rows,
+    )  # fmt: skip
 
 
 def _named(alias: str, names: tuple[int, ...]) -> Sql:

@@ -25,8 +25,9 @@ def param(value: object) -> Sql:
 
 
 def params(values: Iterable[object], cast: str) -> Sql:
-    """An array parameter, typed: an empty one would have no type otherwise."""
-    return Sql(f"%s::{cast}[]", (list(values),))
+    """An array of parameters, typed: an empty one would have no type otherwise."""
+    given = tuple(values)
+    return Sql(f"ARRAY[{', '.join(['%s'] * len(given))}]::{cast}[]", given)
 
 
 def joined(separator: str, parts: Iterable[Sql]) -> Sql:
