@@ -1,0 +1,7 @@
+"""The steps of the main job, in order; each is a module with `TITLE` and `run(run, bar, outcome)`."""
+
+from types import ModuleType
+
+from deploy.demo.steps import events, members
+
+STEPS: tuple[ModuleType, ...] = (members, events)

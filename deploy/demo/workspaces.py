@@ -1,0 +1,169 @@
+"""The demo's two workspaces with their staff and keys. Made once; a second start finds them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from deploy.paths import state_folder
+from members.models import AttributeDefinition
+from urm.audit.actions import record
+from urm.audit.actor import Actor, acting_as
+from urm.audit.models import AuditEntry
+from urm.rest.authentication import hash_of
+from urm.tenancy.context import tenant_context
+from urm.tenancy.models import ApiKey, Role, Tenant, User
+from urm.tenancy.roles import ROLES, SCOPES
+
+PASSWORD = "harvest-demo-2017"  # noqa: S105 - of accounts that exist in the demo only
+
+# Typed custom attributes. The number of persons and of children ends in "5+" and "3+" in the files.
+_CHOICES = {
+    "age": ("Age", "年龄", ["19-24", "25-34", "35-44", "45-54", "55-64", "65+"]),
+    "income": (
+        "Household income (USD)",
+        "家庭收入（美元）",
+        [
+            "Under 15K",
+            "15-24K",
+            "25-34K",
+            "35-49K",
+            "50-74K",
+            "75-99K",
+            "100-124K",
+            "125-149K",
+            "150-174K",
+            "175-199K",
+            "200-249K",
+            "250K+",
+        ],
+    ),
+    "home_ownership": ("Home", "住房", ["Homeowner", "Probable Homeowner", "Renter", "Probable Renter"]),
+    "marital_status": ("Marital status", "婚姻状况", ["Married", "Unmarried"]),
+    "household_comp": (
+        "Household",
+        "家庭构成",
+        ["1 Adult Kids", "1 Adult No Kids", "2 Adults Kids", "2 Adults No Kids"],
+    ),
+}
+_NUMBERS = {
+    "household_size": ("Persons (5: five or more)", "人口（5：五人及以上）"),
+    "kids_count": ("Children (3: three or more)", "子女（3：三个及以上）"),
+}
+
+
+@dataclass
+class Workspace:
+    """One of the two, with the households that shop there."""
+
+    tenant: Tenant
+    households: list[int]
+    chinese: bool
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        with tenant_context(self.tenant.pk), acting_as(Actor("system", None, "demo")):
+            yield
+
+
+def make_workspaces(households: list[int], tenth: list[int]) -> list[Workspace]:
+    """Both workspaces, everything in them that a person would set up first included."""
+    us, _created = Tenant.objects.get_or_create(
+        slug="harvest",
+        defaults={
+            "name": "Harvest Grocers (demo: people are made up)",
+            "time_zone": "America/New_York",
+            "currency": "USD",
+            "language": "en",
+        },
+    )
+    cn, _created = Tenant.objects.get_or_create(
+        slug="fengshou",
+        defaults={
+            "name": "丰收超市（演示：人物均为虚构）",
+            "time_zone": "Asia/Shanghai",
+            "currency": "CNY",
+            "language": "zh-hans",
+        },
+    )
+    workspaces = [Workspace(us, households, chinese=False), Workspace(cn, tenth, chinese=True)]
+    for workspace in workspaces:
+        with workspace.entered(), transaction.atomic():
+            _define_attributes()
+            _hire(workspace.tenant)
+    return workspaces
+
+
+def _define_attributes() -> None:
+    for name, (english, chinese, choices) in _CHOICES.items():
+        AttributeDefinition.objects.get_or_create(
+            name=name, defaults={"type": "choice", "label_en": english, "label_zh": chinese, "choices": choices}
+        )
+    for name, (english, chinese) in _NUMBERS.items():
+        AttributeDefinition.objects.get_or_create(
+            name=name, defaults={"type": "number", "label_en": english, "label_zh": chinese}
+        )
+
+
+def _hire(tenant: Tenant) -> None:
+    """One person for each role; the first workspace's owner owns the other too."""
+    for role in ROLES:
+        user = _user(f"{role}@{tenant.slug}.example.com", f"{role.title()} ({tenant.slug})", tenant.language)
+        Role.objects.get_or_create(tenant=tenant, user=user, defaults={"name": role})
+    first = User.objects.get_by_natural_key("owner@harvest.example.com")
+    Role.objects.get_or_create(tenant=tenant, user=first, defaults={"name": "owner"})
+
+
+def _user(email: str, name: str, language: str) -> User:
+    found = User.objects.filter(email=email).first()
+    return found or User.objects.create_user(email, PASSWORD, name=name, language=language)
+
+
+def api_keys(workspaces: list[Workspace]) -> dict[str, dict[str, str]]:
+    """slug → {"sk": …, "pk": …}. Only hashes are stored, so the demo keeps its keys in a private file beside its logs.
+
+    A key whose file was lost is made anew and the old one revoked.
+    """
+    file = state_folder() / "demo-keys.json"
+    kept: dict[str, dict[str, str]] = json.loads(file.read_text()) if file.exists() else {}
+    for workspace in workspaces:
+        known = kept.setdefault(workspace.tenant.slug, {})
+        for kind in ("sk", "pk"):
+            if kind in known and ApiKey.objects.filter(hash=hash_of(known[kind]), tenant=workspace.tenant).exists():
+                continue
+            known[kind] = _new_key(workspace, kind)
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(kept, indent=1))
+    return kept
+
+
+def _new_key(workspace: Workspace, kind: str) -> str:
+    token = ApiKey.new_token(kind)
+    with workspace.entered(), transaction.atomic():
+        key = ApiKey.objects.create(
+            tenant=workspace.tenant,
+            name="Demo server" if kind == "sk" else "Demo web shop",
+            kind=kind,
+            prefix=token[:12],
+            hash=hash_of(token),
+            scopes=list(SCOPES) if kind == "sk" else [],
+        )
+        record(verb="key.create", target=key, after={"kind": kind, "scopes": key.scopes})
+    return token
+
+
+def remembered(workspace: Workspace, verb: str) -> dict[str, Any] | None:
+    """What the demo noted in the audit log: `demo.start` (with the shift of the dates), `demo.finish`."""
+    with workspace.entered():
+        entry = AuditEntry.objects.filter(verb=verb).order_by("-pk").first()
+        return dict(entry.after) if entry else None
+
+
+def remember(workspace: Workspace, verb: str, **facts: Any) -> None:
+    with workspace.entered():
+        record(verb=verb, target=workspace.tenant, after=facts)
