@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -102,11 +103,20 @@ def status(url: str) -> int:
         return 0
 
 
+def counted_requests(url: str, route: str) -> float:
+    """As all processes together report it."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        text = answer.read().decode()
+    found = re.search(rf'urm_http_request_seconds_count{{[^}}]*route="{route}"[^}}]*}} (\S+)', text)
+    return float(found[1]) if found else 0
+
+
 def test_web_answers_and_stops(env: dict[str, str], tmp_path: Path) -> None:
     port, log = free_port(), tmp_path / "web.log"
     with running({**env, "WEB_BIND": f"127.0.0.1:{port}"}, log, "web") as web:
         until(lambda: status(f"http://127.0.0.1:{port}/livez") == 200, log)
         assert status(f"http://127.0.0.1:{port}/readyz") == 200
+        assert counted_requests(f"http://127.0.0.1:{port}/metrics", "livez") >= 1
         assert stop(web) == 0
 
 
