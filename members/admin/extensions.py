@@ -1,0 +1,60 @@
+"""What apps above add to the members' pages: columns and filters of the list, words for events of the timeline.
+
+Whole panels are registered with `urm.ui.panels.panel("member", …)`, facts for the head with place `member_head`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.functional import Promise
+
+from members.models import Member
+
+
+@dataclass(frozen=True)
+class Column:
+    """`values` gives, for the members of one page, what to show by member id: one query, whatever the page holds."""
+
+    name: str
+    title: str | Promise
+    values: Callable[[Sequence[Member]], Mapping[int, Any]]
+
+
+@dataclass(frozen=True)
+class EventWords:
+    """How an event reads in the timeline; `detail` makes a short text (or safe HTML) of its properties."""
+
+    label: str | Promise
+    icon: str = "bolt"
+    detail: Callable[[dict[str, Any]], Any] | None = None
+
+
+_columns: list[Column] = []
+_filters: list[Any] = []
+_words: dict[str, EventWords] = {}
+
+
+def add_member_column(column: Column) -> None:
+    _columns.append(column)
+
+
+def member_columns() -> list[Column]:
+    return list(_columns)
+
+
+def add_member_filter(filter_class: Any) -> None:
+    """`filter_class`: a SimpleListFilter over Member."""
+    _filters.append(filter_class)
+
+
+def member_filters() -> list[Any]:
+    return list(_filters)
+
+
+def add_event_words(name: str, words: EventWords) -> None:
+    _words[name] = words
+
+
+def words_for(name: str) -> EventWords:
+    return _words.get(name) or EventWords(name, "bolt")

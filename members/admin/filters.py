@@ -1,0 +1,81 @@
+"""Filters of the members' list: none looks at all members to know what it can offer."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.admin import SimpleListFilter
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from members.models import Consent, Member, Tag
+
+
+class TagFilter(SimpleListFilter):
+    title = _("tag")
+    parameter_name = "tag"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        return list(Tag.objects.order_by("name").values_list("id", "name")[:200])
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        return queryset.filter(state__tag_ids__contains=[int(value)]) if value and value.isdigit() else queryset
+
+
+class KnownFilter(SimpleListFilter):
+    title = _("known")
+    parameter_name = "known"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
+        return [("yes", _("with external id")), ("no", _("anonymous visitors"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() in {"yes", "no"}:
+            return queryset.filter(external_id__isnull=self.value() == "no")
+        return queryset
+
+
+class FirstSeenFilter(SimpleListFilter):
+    title = _("first seen")
+    parameter_name = "new"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
+        return [("7", _("in the last 7 days")), ("30", _("in the last 30 days")), ("90", _("in the last 90 days"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        if value in {"7", "30", "90"}:
+            return queryset.filter(first_seen_at__gte=timezone.now() - timedelta(days=int(value)))
+        return queryset
+
+
+class ConsentFilter(SimpleListFilter):
+    title = _("consent to marketing by e-mail")
+    parameter_name = "consent"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
+        return [("granted", _("granted")), ("withdrawn", _("withdrawn")), ("none", _("never asked"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        consents = Consent.objects.filter(member=OuterRef("pk"), channel="email", purpose="marketing")
+        match self.value():
+            case "granted":
+                return queryset.filter(Exists(consents.filter(granted=True)))
+            case "withdrawn":
+                return queryset.filter(Exists(consents.filter(granted=False)))
+            case "none":
+                return queryset.filter(~Exists(consents))
+        return queryset
+
+
+class GenderFilter(SimpleListFilter):
+    title = _("gender")
+    parameter_name = "gender"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
+        return list(Member.Gender.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(gender=self.value()) if self.value() in Member.Gender.values else queryset

@@ -1,0 +1,200 @@
+"""The list of members and the page of one: its panels come from every app."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Max, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from members.actions import MemberError, add_tag, remove_tag, request_erasure
+from members.admin.extensions import member_columns, member_filters
+from members.admin.filters import ConsentFilter, FirstSeenFilter, GenderFilter, KnownFilter, TagFilter
+from members.admin.forms import MemberForm
+from members.models import DailyCount, Member
+from members.queries import live_members, search_members
+from urm.ui.admin import Empty, Entry, ModelAdmin
+from urm.ui.admin.changelist import KeysetChangeList
+from urm.ui.pages import needs
+from urm.ui.panels import render_panels
+from urm.ui.templatetags.ui import ago
+
+
+class MemberChangeList(KeysetChangeList):
+    """Fills what the columns show for the members of this page, each column with one query."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        members = self.result_list
+        ids = [member.pk for member in members]
+        seen = DailyCount.objects.filter(member_id__in=ids).values("member_id").annotate(at=Max("last_at"))
+        last_seen = {row["member_id"]: row["at"] for row in seen}
+        columns = {column.name: column.values(members) for column in member_columns()}
+        for member in members:
+            member.last_seen_at = last_seen.get(member.pk)
+            member.columns = {name: values.get(member.pk, "–") for name, values in columns.items()}
+
+
+@admin.register(Member)
+class MemberAdmin(ModelAdmin):
+    area = "members"
+    may_delete = False  # erasure takes its place
+    sidebar = Entry("people", 10, "group", key="m")
+    empty = Empty(
+        _("No members yet"),
+        _("Members appear as soon as your shop, app or web site sends events, or when you add one here."),
+        icon="group_add",
+        action_label=_("Add a member"),
+    )
+    keyset = ("-created_at", "-id")
+    search_fields = ("search_text",)
+    search_help_text = _("Name, e-mail, phone or id")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
+        return MemberChangeList
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Member]:
+        return live_members()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Member], search_term: str
+    ) -> tuple[QuerySet[Member], bool]:
+        return search_members(search_term, queryset), False
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        extra = [_column(column.name, column.title) for column in member_columns()]
+        return ["who", "contact", *extra, "last_seen", "first_seen"]
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        return [*member_filters(), TagFilter, FirstSeenFilter, ConsentFilter, KnownFilter, GenderFilter]
+
+    @admin.display(description=_("name"))
+    def who(self, member: Member) -> str:
+        return str(member)
+
+    @admin.display(description=_("contact"))
+    def contact(self, member: Member) -> str:
+        return member.email or member.phone or "–"
+
+    @admin.display(description=_("last seen"))
+    def last_seen(self, member: Any) -> str:
+        return ago(member.last_seen_at)
+
+    @admin.display(description=_("first seen"))
+    def first_seen(self, member: Member) -> str:
+        return ago(member.first_seen_at)
+
+    # --- the page of one member
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        urls: list[URLPattern] = super().get_urls()
+        return [
+            path("<int:pk>/edit/", wrap(self.edit), name="member_edit"),
+            path("<int:pk>/tag/", wrap(require_POST(self.tag)), name="member_tag"),
+            path("<int:pk>/untag/", wrap(require_POST(self.untag)), name="member_untag"),
+            path("<int:pk>/erase/", wrap(require_POST(self.erase)), name="member_erase"),
+            *urls,
+        ]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        member = self.get_object(request, object_id)
+        if not self.has_view_permission(request, member):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "title": str(member),
+            "parent_title": self.opts.verbose_name_plural,
+            "parent_url": reverse("admin:members_member_changelist"),
+            "member": member,
+            "head": render_panels(request, "member_head", member),
+            "panels": render_panels(request, "member", member),
+            "may_change": self.has_change_permission(request, member) and member.external_id is not None,
+            "may_erase": request.user.may("members.erase"),  # type: ignore[union-attr]
+        }
+        return TemplateResponse(request, "members/member.html", context)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return self._form(request, None)
+
+    @needs("members.change")
+    def edit(self, request: HttpRequest, pk: int) -> HttpResponse:
+        member = self.get_object(request, str(pk))
+        if member.external_id is None:
+            messages.info(request, gettext("An anonymous visitor has no profile until an app tells who it is."))
+            return redirect("admin:members_member_change", pk)
+        return self._form(request, member)
+
+    def _form(self, request: HttpRequest, member: Member | None) -> HttpResponse:
+        form = MemberForm(request.POST or None, member=member)
+        if request.method == "POST" and form.is_valid() and (saved := form.save()):
+            messages.success(request, gettext("%(member)s is saved.") % {"member": saved})
+            return redirect("admin:members_member_change", saved.pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": str(member) if member else gettext("Add a member"),
+            "parent_title": self.opts.verbose_name_plural,
+            "parent_url": reverse("admin:members_member_changelist"),
+            "member": member,
+            "form": form,
+        }
+        return TemplateResponse(request, "members/edit.html", context)
+
+    @needs("members.change")
+    def tag(self, request: HttpRequest, pk: int) -> HttpResponse:
+        member = self.get_object(request, str(pk))
+        try:
+            add_tag(member=member, name=request.POST.get("name", ""))
+        except MemberError as error:
+            messages.error(request, error.fields["tag"])
+        return redirect("admin:members_member_change", pk)
+
+    @needs("members.change")
+    def untag(self, request: HttpRequest, pk: int) -> HttpResponse:
+        member = self.get_object(request, str(pk))
+        try:
+            remove_tag(member=member, name=request.POST.get("name", ""))
+        except MemberError as error:
+            messages.error(request, error.fields["tag"])
+        return redirect("admin:members_member_change", pk)
+
+    @needs("members.erase")
+    def erase(self, request: HttpRequest, pk: int) -> HttpResponse:
+        member = self.get_object(request, str(pk))
+        request_erasure(member=member)
+        messages.success(
+            request, gettext("The erasure is under way: name, addresses and attributes go, anonymous figures stay.")
+        )
+        return redirect("admin:members_member_changelist")
+
+
+def _column(name: str, title: Any) -> Any:
+    @admin.display(description=title)
+    def value(member: Any) -> Any:
+        return member.columns[name]
+
+    value.__name__ = name
+    return value
+
+
+def stage_dot(color: str, label: str) -> str:
+    """A name with its colour; the word carries the meaning."""
+    return format_html(
+        '<span class="ui-chip"><svg class="ui-dot" viewBox="0 0 10 10" aria-hidden="true">'
+        '<circle cx="5" cy="5" r="5" fill="{}"/></svg>{}</span>',
+        color,
+        label,
+    )

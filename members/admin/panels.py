@@ -1,0 +1,169 @@
+"""What this app shows of a member: profile, tags, consents and the timeline."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Max, Sum
+from django.urls import reverse
+from django.utils.dateparse import parse_datetime
+from django.utils.http import urlencode
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from members.admin.extensions import EventWords, add_event_words, words_for
+from members.models import AttributeDefinition, Consent, DailyCount, EventName, Member, MemberTag, Suppression, Tag
+from members.queries import TimelineEntry, timeline
+from urm.tenancy.middleware import WorkspaceRequest
+from urm.ui.pages import staff_may
+from urm.ui.panels import panel
+
+PAGE = 50
+
+add_event_words("urm.member.created", EventWords(_("Became a member"), "person_add"))
+add_event_words(
+    "urm.member.updated", EventWords(_("Profile changed"), "edit", lambda p: ", ".join(p.get("fields", [])))
+)
+add_event_words("urm.tag.added", EventWords(_("Tag added"), "label", lambda p: p.get("tag", "")))
+add_event_words("urm.tag.removed", EventWords(_("Tag removed"), "label_off", lambda p: p.get("tag", "")))
+add_event_words(
+    "urm.consent.changed",
+    EventWords(
+        _("Consent changed"),
+        "verified_user",
+        lambda p: f"{p.get('channel')} / {p.get('purpose')}: {_('granted') if p.get('granted') else _('withdrawn')}",
+    ),
+)
+
+
+@panel("member_head", title="", capability="members.view", template="members/panels/last_seen.html", order=90)
+def last_seen(request: WorkspaceRequest, member: Member) -> dict[str, Any] | None:
+    at = DailyCount.objects.filter(member_id=member.pk).aggregate(at=Max("last_at"))["at"]
+    return {"at": at} if at else None
+
+
+@panel(
+    "member",
+    title=_("Profile"),
+    capability="members.view",
+    template="members/panels/profile.html",
+    order=10,
+    width="third",
+)
+def profile(request: WorkspaceRequest, member: Member) -> dict[str, Any]:
+    names = ("external_id", "email", "phone", "birthday", "gender", "language", "city", "region", "country", "source")
+    facts = []
+    for name in names:
+        field = Member._meta.get_field(name)
+        value = member.get_gender_display() if name == "gender" and member.gender else getattr(member, name)
+        if value:
+            facts.append((field.verbose_name, value))  # type: ignore[union-attr]
+    definitions = {one.name: one for one in AttributeDefinition.objects.filter(name__in=list(member.attributes))}
+    chinese = (get_language() or "").startswith("zh")
+    attributes = []
+    for name, value in sorted(member.attributes.items()):
+        one = definitions.get(name)
+        label = ((one.label_zh if chinese else "") or one.label_en or name) if one else name
+        if value is not None:
+            attributes.append((label, _readable(value)))
+    return {"facts": facts, "attributes": attributes, "member": member}
+
+
+@panel(
+    "member", title=_("Tags"), capability="members.view", template="members/panels/tags.html", order=30, width="third"
+)
+def tags(request: WorkspaceRequest, member: Member) -> dict[str, Any]:
+    state = getattr(member, "state", None)
+    manual = {row.tag_id: row for row in MemberTag.objects.filter(member=member)}
+    held = Tag.objects.filter(id__in={*(state.tag_ids if state else []), *manual}).order_by("name")
+    return {
+        "tags": [(tag, manual.get(tag.pk)) for tag in held],
+        "offered": Tag.objects.filter(kind=Tag.Kind.MANUAL).order_by("name").values_list("name", flat=True)[:200],
+        "member": member,
+        "may_change": staff_may(request, "members.change"),
+    }
+
+
+@panel(
+    "member",
+    title=_("Consent"),
+    capability="members.view",
+    template="members/panels/consents.html",
+    order=35,
+    width="third",
+)
+def consents(request: WorkspaceRequest, member: Member) -> dict[str, Any]:
+    suppressed = set()
+    if member.email:
+        suppressed |= set(
+            Suppression.objects.filter(channel="email", address=member.email).values_list("channel", flat=True)
+        )
+    return {"consents": Consent.objects.filter(member=member).order_by("channel", "purpose"), "suppressed": suppressed}
+
+
+@dataclass(frozen=True)
+class TimelineRow:
+    entry: TimelineEntry
+    words: EventWords
+    detail: Any
+    properties: list[tuple[str, str]]
+
+
+@panel("member", title="", capability="members.view", template="members/panels/timeline.html", order=90, width="full")
+def member_timeline(request: WorkspaceRequest, member: Member) -> dict[str, Any]:
+    chosen = request.GET.getlist("event")
+    before = _position(request.GET.get("before", ""))
+    entries = timeline(member, before=before, names=chosen or None, limit=PAGE + 1)
+    shown = entries[:PAGE]
+    counts = {
+        row["name_id"]: row["n"]
+        for row in DailyCount.objects.filter(member_id=member.pk).values("name_id").annotate(n=Sum("count"))
+    }
+    names = [
+        (name, words_for(name).label, counts[pk], name in chosen)
+        for pk, name in EventName.objects.filter(id__in=counts).order_by("name").values_list("id", "name")
+    ]
+    address = reverse("admin:members_member_change", args=[member.pk])
+    earlier = ""
+    if len(entries) > PAGE:
+        last = shown[-1]
+        query = [("event", name) for name in chosen] + [("before", f"{last.occurred_at.isoformat()}~{last.id}")]
+        earlier = f"{address}?{urlencode(query)}#timeline"
+    return {
+        "rows": [_row(entry) for entry in shown],
+        "names": names,
+        "chosen": chosen,
+        "earlier": earlier,
+        "newest": f"{address}#timeline" if before else "",
+        "member": member,
+        "address": address,
+    }
+
+
+def _position(text: str) -> tuple[datetime, int] | None:
+    """`2026-01-31T12:00:00+00:00~42`, as the link to earlier events says; anything else is the newest page."""
+    moment, _tilde, number = text.partition("~")
+    try:
+        at = parse_datetime(moment)
+    except ValueError:
+        return None
+    return (at, int(number)) if at and at.tzinfo and number.isdigit() and len(number) < 19 else None
+
+
+def _row(entry: TimelineEntry) -> TimelineRow:
+    words = words_for(entry.name)
+    if words.detail:
+        return TimelineRow(entry, words, words.detail(entry.properties), [])
+    return TimelineRow(entry, words, "", [(name, _readable(value)) for name, value in entry.properties.items()])
+
+
+def _readable(value: Any) -> str:
+    """A JSON value in a few words."""
+    if isinstance(value, bool):
+        return str(_("yes") if value else _("no"))
+    if isinstance(value, list):
+        head = ", ".join(str(one) for one in value[:3])
+        return head if len(value) <= 3 else _("%(head)s … (%(count)s in all)") % {"head": head, "count": len(value)}
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {one}" for name, one in list(value.items())[:3])
+    return str(value)
