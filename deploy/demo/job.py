@@ -9,7 +9,7 @@ from django.conf import settings
 from deploy.demo.report import Bar, Outcome, table
 from deploy.demo.run import Run
 from deploy.demo.source import Source
-from deploy.demo.steps import STEPS
+from deploy.demo.steps import STEPS, points
 from deploy.demo.workspaces import PASSWORD, api_keys, make_workspaces, remember, remembered
 from urm.tenancy.models import Tenant
 from urm.tenancy.roles import ROLES
@@ -31,6 +31,9 @@ def run_main_job(*, households: int | None = None) -> tuple[list[Outcome], str]:
     else:
         remember(first, "demo.start", weeks=source.weeks)
     run = Run(source, workspaces, settings.PUBLIC_URL, os.environ.get("MAIL_SINK_URL", ""), keys)
+    for workspace in workspaces:
+        with workspace.entered():
+            points.set_up(workspace)
     outcomes = []
     for step in STEPS:
         bar, outcome = Bar(step.TITLE), Outcome(step.TITLE)

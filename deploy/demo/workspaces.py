@@ -16,9 +16,11 @@ from urm.audit.actions import record
 from urm.audit.actor import Actor, acting_as
 from urm.audit.models import AuditEntry
 from urm.rest.authentication import hash_of
+from urm.tenancy.actions import create_workspace
 from urm.tenancy.context import tenant_context
 from urm.tenancy.models import ApiKey, Role, Tenant, User
 from urm.tenancy.roles import ROLES, SCOPES
+from urm.ui.actions.keys import create_key
 
 PASSWORD = "harvest-demo-2017"  # noqa: S105 - of accounts that exist in the demo only
 
@@ -73,23 +75,19 @@ class Workspace:
 
 def make_workspaces(households: list[int], tenth: list[int]) -> list[Workspace]:
     """Both workspaces, everything in them that a person would set up first included."""
-    us, _created = Tenant.objects.get_or_create(
+    us = _workspace(
         slug="harvest",
-        defaults={
-            "name": "Harvest Grocers (demo: people are made up)",
-            "time_zone": "America/New_York",
-            "currency": "USD",
-            "language": "en",
-        },
+        name="Harvest Grocers (demo: people are made up)",
+        time_zone="America/New_York",
+        currency="USD",
+        language="en",
     )
-    cn, _created = Tenant.objects.get_or_create(
+    cn = _workspace(
         slug="fengshou",
-        defaults={
-            "name": "丰收超市（演示：人物均为虚构）",
-            "time_zone": "Asia/Shanghai",
-            "currency": "CNY",
-            "language": "zh-hans",
-        },
+        name="丰收超市（演示：人物均为虚构）",
+        time_zone="Asia/Shanghai",
+        currency="CNY",
+        language="zh-hans",
     )
     workspaces = [Workspace(us, households, chinese=False), Workspace(cn, tenth, chinese=True)]
     for workspace in workspaces:
@@ -97,6 +95,10 @@ def make_workspaces(households: list[int], tenth: list[int]) -> list[Workspace]:
             _define_attributes()
             _hire(workspace.tenant)
     return workspaces
+
+
+def _workspace(*, slug: str, name: str, **fields: Any) -> Tenant:
+    return Tenant.objects.filter(slug=slug).first() or create_workspace(name=name, slug=slug, **fields)
 
 
 def _define_attributes() -> None:
@@ -143,17 +145,9 @@ def api_keys(workspaces: list[Workspace]) -> dict[str, dict[str, str]]:
 
 
 def _new_key(workspace: Workspace, kind: str) -> str:
-    token = ApiKey.new_token(kind)
-    with workspace.entered(), transaction.atomic():
-        key = ApiKey.objects.create(
-            tenant=workspace.tenant,
-            name="Demo server" if kind == "sk" else "Demo web shop",
-            kind=kind,
-            prefix=token[:12],
-            hash=hash_of(token),
-            scopes=list(SCOPES) if kind == "sk" else [],
-        )
-        record(verb="key.create", target=key, after={"kind": kind, "scopes": key.scopes})
+    name = "Demo server" if kind == "sk" else "Demo web shop"
+    with workspace.entered():
+        _key, token = create_key(name=name, kind=kind, scopes=SCOPES if kind == "sk" else ())
     return token
 
 

@@ -2,6 +2,6 @@
 
 from types import ModuleType
 
-from deploy.demo.steps import events, members
+from deploy.demo.steps import events, members, points
 
-STEPS: tuple[ModuleType, ...] = (members, events)
+STEPS: tuple[ModuleType, ...] = (members, events, points)
