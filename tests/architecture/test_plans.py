@@ -6,6 +6,7 @@ still stay out of the index condition.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.db import connection, connections, transaction
@@ -16,7 +17,7 @@ from urm.tenancy.context import require_tenant, tenant_context
 from urm.tenancy.models import Tenant
 
 
-def plan(sql: str, parameters: list[object] | None = None) -> str:
+def plan(sql: str, parameters: list[Any] | None = None) -> str:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(f"EXPLAIN (COSTS off) {sql}", parameters or [])
