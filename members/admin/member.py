@@ -53,6 +53,7 @@ class MemberAdmin(ModelAdmin):
         icon="group_add",
         action_label=_("Add a member"),
     )
+    add_label = _("Add a member")
     keyset = ("-created_at", "-id")
     search_fields = ("search_text",)
     search_help_text = _("Name, e-mail, phone or id")

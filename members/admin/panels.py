@@ -20,7 +20,7 @@ from urm.ui.panels import panel
 
 PAGE = 50
 
-add_event_words("urm.member.created", EventWords(_("Became a member"), "person_add"))
+add_event_words("urm.member.created", EventWords(_("Became a member"), "person_add", lambda p: p.get("source") or ""))
 add_event_words(
     "urm.member.updated", EventWords(_("Profile changed"), "edit", lambda p: ", ".join(p.get("fields", [])))
 )

@@ -8,6 +8,8 @@ from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from unfold import admin as unfold
 
@@ -58,6 +60,8 @@ class ModelAdmin(_ByCapability, unfold.ModelAdmin):  # type: ignore[misc]
     """See urm.ui for what a subclass says. A subclass without `area` is refused."""
 
     sidebar: ClassVar[Entry | None] = None
+    heading: ClassVar[str | Promise] = ""  # of the list and in the sidebar, where it isn't the model's plural
+    add_label: ClassVar[str | Promise] = ""
     empty: ClassVar[Empty | None] = None
     keyset: ClassVar[Sequence[str]] = ()
     unaudited: ClassVar[Sequence[str]] = ()  # fields whose values must not stand in the audit log
@@ -77,7 +81,7 @@ class ModelAdmin(_ByCapability, unfold.ModelAdmin):  # type: ignore[misc]
         if self.sidebar:
             add_to_sidebar(
                 self.sidebar,
-                title=model._meta.verbose_name_plural or "",
+                title=self.heading or model._meta.verbose_name_plural or "",
                 url_name=f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist",
                 visible=self.has_module_permission,
             )
@@ -94,7 +98,7 @@ class ModelAdmin(_ByCapability, unfold.ModelAdmin):  # type: ignore[misc]
         return sortable
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        title = {"title": self.opts.verbose_name_plural, "subtitle": None, "empty": self.empty}
+        title = {"title": capfirst(str(self.heading or self.opts.verbose_name_plural)), "subtitle": None}
         response: HttpResponse = super().changelist_view(request, {**title, **(extra_context or {})})
         return response
 
@@ -106,6 +110,21 @@ class ModelAdmin(_ByCapability, unfold.ModelAdmin):  # type: ignore[misc]
         return actions
 
     # --- one object
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """One way to save; and no link to a history that the role may not see."""
+        buttons = {"show_save_and_continue": False, "show_save_and_add_another": False}
+        history = {"show_history": staff_may(request, "audit.view")}
+        response: HttpResponse = super().changeform_view(
+            request, object_id, form_url, {"heading": self.heading, **buttons, **history, **(extra_context or {})}
+        )
+        return response
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """As Django's; only, a foreign id and an impossible one end in the same 404 as one that doesn't exist."""

@@ -85,6 +85,7 @@ class KeyAdmin(ModelAdmin):
         icon="key",
         action_label=_("Create a key"),
     )
+    add_label = _("Create a key")
     form = KeyForm
     list_display = ("name", "kind", "prefix", "state", "last_used_at", "created_at")
     list_filter = ("kind",)

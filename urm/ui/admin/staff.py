@@ -47,6 +47,8 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscrip
 @admin.register(Role)
 class StaffAdmin(ModelAdmin):
     area = "workspace"
+    heading = _("Staff")
+    add_label = _("Invite a colleague")
     sidebar = Entry("workspace", 10, "badge", key="w")
     empty = Empty(_("Nobody works here yet"), _("Invite a colleague by e-mail."))
     list_display = ("person", "email", "name", "state", "created_at")
