@@ -23,15 +23,11 @@ BATCH = 20_000  # events absorbed in one transaction, about a second's work
 
 _TEMPORARY = """
 CREATE TEMP TABLE IF NOT EXISTS absorb_item (
-    n bigint, key uuid, member_id bigint, kind text, value text, name text, occurred_at timestamptz, amount numeric,
-    properties jsonb, trusted boolean, link text
-) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE IF NOT EXISTS absorb_event (
-    id bigint, member_id bigint, name_id integer, occurred_at timestamptz, amount numeric, properties jsonb,
-    trusted boolean, day date
+    id bigint, key uuid, member_id bigint, kind text, value text, name text, name_id integer, occurred_at timestamptz,
+    amount numeric, properties jsonb, trusted boolean, link text, day date
 ) ON COMMIT DELETE ROWS;
 DELETE FROM absorb_item;  -- rows of a batch before in the same transaction
-DELETE FROM absorb_event;
+SET LOCAL work_mem = '64MB';
 """
 
 # Whole inbox rows, oldest first, up to the batch size (always at least one).
@@ -42,70 +38,91 @@ SELECT id, items FROM (
 ) i WHERE before < %(batch)s ORDER BY id
 """
 
+# Items get the ids that they will have in the log; duplicates' ids are lost, which costs nothing. What is known of
+# names and identities is looked up on the way: what is missing then is rare.
 _UNPACK = """
 INSERT INTO absorb_item
-SELECT row_number() OVER (ORDER BY b.id, o.ordinality), o.k::uuid, o.m, o.i, o.v, o.n, o.t, o.a, o.p, o.s, o.x
-FROM members_inboxentry b,
-     ROWS FROM (json_to_recordset(b.body::json) AS (k text, m bigint, i text, v text, n text, t timestamptz,
-                                                    a numeric, p jsonb, s boolean, x text)) WITH ORDINALITY o
-WHERE b.tenant_id = {tenant} AND b.id = ANY (%(ids)s)
+SELECT nextval('members_event_id_seq'), r.* FROM (
+    SELECT o.k::uuid, coalesce(o.m, d.member_id), o.i, o.v, o.n, e.id, o.t, o.a, coalesce(o.p, '{{}}'), o.s, o.x,
+           (o.t AT TIME ZONE %(zone)s)::date
+    FROM members_inboxentry b
+    CROSS JOIN ROWS FROM (json_to_recordset(b.body::json) AS (k text, m bigint, i text, v text, n text, t timestamptz,
+                                                              a numeric, p jsonb, s boolean, x text))
+               WITH ORDINALITY o
+    LEFT JOIN members_eventname e ON e.tenant_id = {tenant} AND e.name = o.n
+    LEFT JOIN members_identity d ON d.tenant_id = {tenant} AND d.kind = o.i AND d.value = o.v
+    WHERE b.tenant_id = {tenant} AND b.id = ANY (%(ids)s)
+    ORDER BY b.id, o.ordinality
+) r
 """
 
-_DROP_REPEATED = """
-DELETE FROM absorb_item a USING (
-    SELECT n, row_number() OVER (PARTITION BY key ORDER BY n) AS turn FROM absorb_item WHERE key IS NOT NULL
-) r WHERE r.n = a.n AND r.turn > 1
-"""
-
+# Keys go in in their order: neighbours in the index are then written together.
 _DROP_KNOWN = """
 WITH fresh AS (
     INSERT INTO members_eventkey (tenant_id, key)
-    SELECT {tenant}, key FROM absorb_item WHERE key IS NOT NULL
+    SELECT {tenant}, key FROM absorb_item WHERE key IS NOT NULL ORDER BY key
     ON CONFLICT DO NOTHING RETURNING key
+), known AS (
+    DELETE FROM absorb_item a WHERE a.key IS NOT NULL AND NOT EXISTS (SELECT FROM fresh f WHERE f.key = a.key)
+    RETURNING 1
+), given AS (
+    SELECT count(*) AS items FROM absorb_item WHERE key IS NOT NULL
 )
-DELETE FROM absorb_item a WHERE a.key IS NOT NULL AND NOT EXISTS (SELECT FROM fresh f WHERE f.key = a.key)
+SELECT known.items, given.items - known.items - (SELECT count(*) FROM fresh)
+FROM given, (SELECT count(*) AS items FROM known) known
 """
 
-_IDENTIFY = "DELETE FROM absorb_item WHERE name = 'urm.identify' RETURNING n, value, link, properties::text, trusted"
+# The same key twice in one batch: the first stays.
+_DROP_REPEATED = """
+DELETE FROM absorb_item a USING (
+    SELECT id, row_number() OVER (PARTITION BY key ORDER BY id) AS turn FROM absorb_item WHERE key IS NOT NULL
+) r WHERE r.id = a.id AND r.turn > 1
+"""
+
+_IDENTIFY = "DELETE FROM absorb_item WHERE name = 'urm.identify' RETURNING id, value, link, properties::text, trusted"
+
+# An identification may have moved or made identities.
+_LOOK_UP_AGAIN = """
+UPDATE absorb_item i SET member_id = d.member_id FROM members_identity d
+WHERE d.tenant_id = {tenant} AND d.kind = i.kind AND d.value = i.value
+"""
+
+_MISSING = """
+SELECT count(*), count(*) FILTER (WHERE name_id IS NULL), count(*) FILTER (WHERE member_id IS NULL), max(id)
+FROM absorb_item
+"""
 
 _NEW_NAMES = """
 INSERT INTO members_eventname (tenant_id, name, platform, created_at)
-SELECT DISTINCT {tenant}, name, name LIKE 'urm.%%', now() FROM absorb_item ON CONFLICT DO NOTHING
+SELECT DISTINCT {tenant}, name, name LIKE 'urm.%%', now() FROM absorb_item WHERE name_id IS NULL ON CONFLICT DO NOTHING
+"""
+
+_LOOK_UP_NEW_NAMES = """
+UPDATE absorb_item i SET name_id = e.id FROM members_eventname e
+WHERE e.tenant_id = {tenant} AND e.name = i.name AND i.name_id IS NULL
 """
 
 # Ids that nobody has yet become members, first seen when their first event happened.
 _NEW_MEMBERS = """
-WITH unknown AS (
-    SELECT i.kind, i.value, min(i.occurred_at) AS first_seen_at
-    FROM absorb_item i LEFT JOIN members_identity d
-      ON d.tenant_id = {tenant} AND d.kind = i.kind AND d.value = i.value
-    WHERE i.member_id IS NULL AND d.id IS NULL GROUP BY 1, 2
-), numbered AS (
-    SELECT nextval(pg_get_serial_sequence('members_member', 'id')) AS id, u.* FROM unknown u
+WITH numbered AS (
+    SELECT nextval('members_member_id_seq') AS id, u.* FROM (
+        SELECT kind, value, min(occurred_at) AS first_seen_at FROM absorb_item WHERE member_id IS NULL GROUP BY 1, 2
+    ) u
 ), created AS (
     INSERT INTO members_member (tenant_id, id, external_id, attributes, first_seen_at, created_at, updated_at)
     SELECT {tenant}, id, CASE WHEN kind = 'external_id' THEN value END, '{{}}', first_seen_at, now(), now()
     FROM numbered
+), known AS (
+    INSERT INTO members_identity (tenant_id, member_id, kind, value, created_at)
+    SELECT {tenant}, id, kind, value, now() FROM numbered
 )
-INSERT INTO members_identity (tenant_id, member_id, kind, value, created_at)
-SELECT {tenant}, id, kind, value, now() FROM numbered
-"""
-
-_RESOLVE = """
-INSERT INTO absorb_event
-SELECT nextval(pg_get_serial_sequence('members_event', 'id')), r.* FROM (
-    SELECT coalesce(i.member_id, d.member_id), e.id, i.occurred_at, i.amount, coalesce(i.properties, '{{}}'), i.trusted,
-           (i.occurred_at AT TIME ZONE %(zone)s)::date
-    FROM absorb_item i
-    JOIN members_eventname e ON e.tenant_id = {tenant} AND e.name = i.name
-    LEFT JOIN members_identity d ON d.tenant_id = {tenant} AND d.kind = i.kind AND d.value = i.value
-    ORDER BY i.n
-) r
+UPDATE absorb_item i SET member_id = n.id FROM numbered n
+WHERE i.member_id IS NULL AND n.kind = i.kind AND n.value = i.value
 """
 
 _APPEND = """
 INSERT INTO members_event (tenant_id, received_at, id, member_id, name_id, occurred_at, amount, properties, trusted)
-SELECT {tenant}, %(received_at)s, id, member_id, name_id, occurred_at, amount, properties, trusted FROM absorb_event
+SELECT {tenant}, %(received_at)s, id, member_id, name_id, occurred_at, amount, properties, trusted FROM absorb_item
 ON CONFLICT DO NOTHING
 """
 
@@ -114,7 +131,7 @@ INSERT INTO members_daily AS d (tenant_id, member_id, name_id, day, count, amoun
                                 amount_max, first_at, last_at)
 SELECT {tenant}, member_id, name_id, day, count(*), count(amount), sum(amount), min(amount), max(amount),
        min(occurred_at), max(occurred_at)
-FROM absorb_event GROUP BY member_id, name_id, day
+FROM absorb_item GROUP BY member_id, name_id, day ORDER BY member_id, name_id, day
 ON CONFLICT (tenant_id, member_id, name_id, day) DO UPDATE SET
     count = d.count + excluded.count, amount_count = d.amount_count + excluded.amount_count,
     amount_sum = coalesce(d.amount_sum + excluded.amount_sum, d.amount_sum, excluded.amount_sum),
@@ -124,13 +141,13 @@ ON CONFLICT (tenant_id, member_id, name_id, day) DO UPDATE SET
 
 _SEEN_EARLIER = """
 UPDATE members_member m SET first_seen_at = e.first_at
-FROM (SELECT member_id, min(occurred_at) AS first_at FROM absorb_event GROUP BY 1) e
+FROM (SELECT member_id, min(occurred_at) AS first_at FROM absorb_item GROUP BY 1 ORDER BY 1) e
 WHERE m.tenant_id = {tenant} AND m.id = e.member_id AND m.first_seen_at > e.first_at
 """
 
 _DIRTY = """
 INSERT INTO members_dirtymember (tenant_id, member_id, marked_at, cause_id)
-SELECT {tenant}, member_id, now(), min(id) FROM absorb_event GROUP BY member_id
+SELECT {tenant}, member_id, now(), min(id) FROM absorb_item GROUP BY member_id ORDER BY member_id
 ON CONFLICT DO NOTHING
 """
 
@@ -166,19 +183,20 @@ def _absorb(*, batch: int, rows: int) -> int | None:
         ids = [pk for pk, _items in picked]
         items: int = sum(count for _pk, count in picked)
         db.execute(_TEMPORARY)
-        _execute(db, _UNPACK, ids=ids)
-        duplicates = _execute(db, _DROP_REPEATED) + _execute(db, _DROP_KNOWN)
-        _execute(db, _IDENTIFY)
-        for _n, external_id, anonymous_id, traits, trusted in sorted(db.fetchall()):
-            identify_member(
-                external_id=external_id, anonymous_id=anonymous_id, traits=orjson.loads(traits), trusted=trusted
-            )
-        _execute(db, _NEW_NAMES)
-        _execute(db, _NEW_MEMBERS)
-        appended = _execute(db, _RESOLVE, zone=tenant.time_zone)
+        _execute(db, _UNPACK, ids=ids, zone=tenant.time_zone)
+        duplicates = _drop_duplicates(db)
+        _identify(db)
+        db.execute(_MISSING)
+        appended, new_names, new_members, last_id = db.fetchone()
         if appended:
-            db.execute("SELECT greatest(clock_timestamp(), %s), max(id) FROM absorb_event", [mark.received_at])
-            mark.received_at, mark.event_id = db.fetchone()
+            if new_names:
+                _execute(db, _NEW_NAMES)
+                _execute(db, _LOOK_UP_NEW_NAMES)
+            if new_members:
+                _execute(db, _NEW_MEMBERS)
+            db.execute("SELECT greatest(clock_timestamp(), %s)", [mark.received_at])
+            [mark.received_at] = db.fetchone()
+            mark.event_id = last_id
             _execute(db, _APPEND, received_at=mark.received_at)
             _execute(db, _COUNT)
             _execute(db, _SEEN_EARLIER)
@@ -188,6 +206,26 @@ def _absorb(*, batch: int, rows: int) -> int | None:
         mark.duplicates += duplicates
         mark.save(update_fields=["received_at", "event_id", "absorbed", "duplicates"])
     return items
+
+
+def _drop_duplicates(db: CursorWrapper) -> int:
+    """Remember the keys of this batch and drop the items whose key was there before; returns how many."""
+    _execute(db, _DROP_KNOWN)
+    known, repeated = db.fetchone()
+    if repeated:
+        _execute(db, _DROP_REPEATED)
+    return int(known + repeated)
+
+
+def _identify(db: CursorWrapper) -> None:
+    _execute(db, _IDENTIFY)
+    identifications = sorted(db.fetchall())
+    for _id, external_id, anonymous_id, traits, trusted in identifications:
+        identify_member(
+            external_id=external_id, anonymous_id=anonymous_id, traits=orjson.loads(traits), trusted=trusted
+        )
+    if identifications:
+        _execute(db, _LOOK_UP_AGAIN)
 
 
 def _park_first(reason: str) -> None:
