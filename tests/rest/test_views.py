@@ -89,6 +89,8 @@ def test_fault_is_logged_and_hides_its_cause(api: ApiClient) -> None:
 def test_unknown_route_answers_in_the_same_shape(api: ApiClient, path: str, debug: bool) -> None:
     with override_settings(DEBUG=debug):
         assert error_of(api.get(path)) == (404, "not_found")
+        api.handler.enforce_csrf_checks = True
+        assert error_of(api.post(path, {})) == (404, "not_found")
 
 
 def test_unknown_host_answers_in_the_same_shape(api: ApiClient) -> None:

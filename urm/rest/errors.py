@@ -1,5 +1,6 @@
 """One shape for every refusal: `{"error": {"code", "message", "fields"}}`."""
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views import defaults
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions, status
 
 Fields = Mapping[str, list[str]]
@@ -133,6 +135,21 @@ def _either(error: ApiError, page: Callable[..., HttpResponseBase]) -> Callable[
     return answer
 
 
+def read_only(view: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+    """A plain view that takes GET and HEAD; it changes nothing, so no method needs a token against forgery."""
+
+    @csrf_exempt
+    @functools.wraps(view)
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        if request.method in {"GET", "HEAD"}:
+            return view(request)
+        error = ApiError(405, "method_not_allowed", f'Method "{request.method}" not allowed.')
+        error.headers["Allow"] = "GET, HEAD"
+        return response_of(error)
+
+    return answer
+
+
 NO_ROUTE = ApiError(404, "not_found", "There is no such address. The routes are listed at /api/v1/docs/.")
 handler400 = _either(ApiError(400, "invalid", "The request could not be read."), defaults.bad_request)
 handler403 = _either(ApiError(403, "forbidden", "The request is refused."), defaults.permission_denied)
@@ -140,6 +157,7 @@ handler404 = _either(NO_ROUTE, defaults.page_not_found)
 handler500 = _either(INTERNAL, defaults.server_error)
 
 
+@csrf_exempt
 def no_such_route(request: HttpRequest, **kwargs: Any) -> HttpResponse:
     """The last route under /api/: says so in JSON with DEBUG on, too."""
     return response_of(NO_ROUTE)

@@ -19,7 +19,7 @@ NUL = b"\\u0000"
 
 
 class JSONParser(BaseParser):
-    """Reads the body once, as Django keeps it, so that it can be hashed too. A view may raise `max_body`."""
+    """Reads the body as Django keeps it, so that it can be hashed too. A view may raise `max_body` and `max_depth`."""
 
     media_type = "application/json"
 
@@ -28,7 +28,8 @@ class JSONParser(BaseParser):
     ) -> Any:
         assert parser_context is not None
         body: bytes = parser_context["request"]._request.body
-        return loads(body, limit=getattr(parser_context["view"], "max_body", MAX_OBJECT))
+        view = parser_context["view"]
+        return loads(body, limit=view.max_body, depth=view.max_depth)
 
 
 class JSONRenderer(BaseRenderer):
@@ -47,7 +48,7 @@ def dumps(data: Any) -> bytes:
     return orjson.dumps(data, default=str, option=orjson.OPT_NON_STR_KEYS)
 
 
-def loads(body: bytes, *, limit: int = MAX_OBJECT) -> Any:
+def loads(body: bytes, *, limit: int = MAX_OBJECT, depth: int = MAX_DEPTH) -> Any:
     """Parse and check. A longer body than `limit` is refused unread; lists of objects are checked object by object."""
     if len(body) > limit:
         raise too_large(len(body), limit)
@@ -62,7 +63,7 @@ def loads(body: bytes, *, limit: int = MAX_OBJECT) -> Any:
             )
         weigh = len(body) > MAX_OBJECT
         for at, item in enumerate(value):
-            check(item, f"[{at}]")
+            check(item, f"[{at}]", depth)
             if weigh and len(orjson.dumps(item)) > MAX_OBJECT:
                 raise ApiError(
                     413, "too_large", f"[{at}] is larger than 256 KB; shorten it.", {f"[{at}]": ["Shorten it."]}
@@ -70,7 +71,7 @@ def loads(body: bytes, *, limit: int = MAX_OBJECT) -> Any:
     else:
         if limit > MAX_OBJECT and len(body) > MAX_OBJECT:
             raise too_large(len(body), MAX_OBJECT)
-        check(value)
+        check(value, "", depth)
     if NUL in body:
         _refuse_nul(value, "")
     return value
@@ -81,7 +82,7 @@ def too_large(size: int, limit: int) -> ApiError:
     return ApiError(413, "too_large", f"The body has {size} bytes; at most {named} are taken.")
 
 
-def check(value: Any, path: str = "") -> None:
+def check(value: Any, path: str, max_depth: int) -> None:
     """Depth, number of distinct keys and length of lists of one object. This runs for every event: keep it flat."""
     if type(value) is not dict and type(value) is not list:
         return
@@ -90,8 +91,8 @@ def check(value: Any, path: str = "") -> None:
     depth = 0
     while level:
         depth += 1
-        if depth > MAX_DEPTH:
-            raise invalid({path: [f"Nested deeper than {MAX_DEPTH} levels; flatten it."]})
+        if depth > max_depth:
+            raise invalid({path: [f"Nested deeper than {max_depth} levels; flatten it."]})
         below: list[Any] = []
         for node in level:
             if type(node) is dict:

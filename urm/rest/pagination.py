@@ -98,7 +98,7 @@ class KeysetPagination(BasePagination):
             "type": "object",
             "required": ["data", "next"],
             "properties": {
-                "data": {"type": "array", "items": schema},
+                "data": schema,
                 "next": {
                     "type": "string",
                     "format": "uri",

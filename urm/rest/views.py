@@ -23,7 +23,7 @@ from urm.rest import cors, idempotency
 from urm.rest.authentication import KeyAuthentication, missing_key
 from urm.rest.errors import INTERNAL, ApiError, as_api_error, body_of, invalid, not_found
 from urm.rest.filters import StrictFilterBackend
-from urm.rest.json import MAX_OBJECT, JSONParser, JSONRenderer
+from urm.rest.json import MAX_DEPTH, MAX_OBJECT, JSONParser, JSONRenderer
 from urm.rest.pagination import KeysetPagination
 from urm.rest.throttling import Verdict, buckets_of, limiter
 from urm.tenancy.context import tenant_context
@@ -47,6 +47,7 @@ class ApiView(GenericAPIView[Any]):
     required_scope: ClassVar[str | Mapping[str, str]]
     publishable: ClassVar[bool] = False  # whether publishable keys may call, from their origins
     max_body: ClassVar[int] = MAX_OBJECT
+    max_depth: ClassVar[int] = MAX_DEPTH
     ordering: ClassVar[tuple[str, ...]] = ("-id",)
     filterset_class: ClassVar[Any] = None
 
