@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -26,13 +27,15 @@ MAX_POINTS = 10**9
 GRACE = timedelta(days=30)  # what is given back after its expiry passed lives this much longer
 
 
-class LoyaltyError(ValueError):
-    """Something that cannot be done; `code` is stable for machines, `field` is what to change."""
+class LoyaltyError(ValidationError):
+    """Something that cannot be done; `code` is stable for machines.
+
+    With `field` the request itself is wrong; without, it conflicts with the present state of things.
+    """
 
     def __init__(self, code: str, message: str, field: str | None = None) -> None:
-        super().__init__(message)
+        super().__init__({field: [message]} if field else message, code=code)
         self.code = code
-        self.message = message
         self.field = field
 
 
@@ -125,7 +128,6 @@ def transfer_of_key(key: str, digest: bytes) -> Transfer | None:
         raise LoyaltyError(
             "idempotency_key_reused",
             _("This idempotency key was used for another request. Use a new key for a new request."),
-            "Idempotency-Key",
         )
     return transfer
 

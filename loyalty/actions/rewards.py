@@ -44,7 +44,7 @@ def redeem_reward(*, member: Member, reward: Reward, idempotency_key: str) -> Re
 def _redeem(member: Member, reward_id: int, key: str, digest: bytes) -> Redemption:
     reward = Reward.objects.get(pk=reward_id)
     if not reward.active:
-        raise LoyaltyError("reward_unavailable", _("This reward is not offered at present."), "reward_id")
+        raise LoyaltyError("reward_unavailable", _("This reward is not offered at present."))
     now = timezone.now()
     transfer_id, balance = spend(
         member_id=member.pk,
@@ -77,7 +77,7 @@ def _redeem(member: Member, reward_id: int, key: str, digest: bytes) -> Redempti
     )
     mark_dirty([member.pk])
     if reward.stock is not None and not run(TAKE_STOCK, reward=reward.pk):
-        raise LoyaltyError("out_of_stock", _("None of this reward is left."), "reward_id")
+        raise LoyaltyError("out_of_stock", _("None of this reward is left."))
     return redemption
 
 

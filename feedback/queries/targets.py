@@ -1,0 +1,43 @@
+"""Who may be asked."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, Min, OuterRef, Q
+
+from feedback.models import Invitation, Response, Survey
+from members.models import Consent, Suppression
+from members.queries import live_members
+
+
+def reachable_by_email(member_ids: Collection[int], *, purpose: str) -> set[int]:
+    """Those with an address, consent for the purpose, and no entry on the suppression list."""
+    consent = Consent.objects.filter(member=OuterRef("pk"), channel="email", purpose=purpose, granted=True)
+    suppressed = Suppression.objects.filter(channel="email", address=OuterRef("email"))
+    return set(
+        live_members()
+        .filter(Exists(consent), ~Exists(suppressed), pk__in=member_ids, erasure_requested_at=None)
+        .exclude(email=None)
+        .exclude(email="")
+        .values_list("pk", flat=True)
+    )
+
+
+def resting(member_ids: Collection[int], *, survey: Survey, now: datetime) -> set[int]:
+    """Those whom any survey invited within this survey's rest period."""
+    return set(
+        Invitation.objects.filter(member__in=member_ids, created_at__gt=now - timedelta(days=survey.rest_days))
+        .exclude(state__in=[Invitation.State.SKIPPED, Invitation.State.FAILED])
+        .values_list("member_id", flat=True)
+    )
+
+
+def quota_is_full(survey: Survey) -> bool:
+    return survey.quota is not None and Response.objects.filter(survey=survey).count() >= survey.quota
+
+
+def next_invitation() -> datetime | None:
+    """When the next invitation is to be sent, or a lease runs out."""
+    open_ = Invitation.objects.filter(state__in=["queued", "claimed", "sending"])
+    moments = open_.aggregate(queued=Min("send_at", filter=Q(state="queued")), lease=Min("lease_until")).values()
+    return min((moment for moment in moments if moment is not None), default=None)
