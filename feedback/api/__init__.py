@@ -1,1 +1,1 @@
-"""Edges: REST under /api/v1/ (`urls`), and the public survey pages (`page_urls`), which are open by their links alone."""
+"""Edges: REST under /api/v1/ (`urls`); the public survey pages (`page_urls`), whose links are their only key."""

@@ -27,7 +27,6 @@ from urm.tenancy.context import tenant_context
 from urm.tenancy.models import Tenant
 
 
-
 class Visit:
     """A request through somebody's own link."""
 
@@ -84,7 +83,10 @@ def survey(visit: Visit) -> HttpResponse:
     """Show and take the questions. Asking again through the same link replaces the answers, if the survey is named."""
     if visit.invitation.expires_at <= timezone.now():
         return visit.page(
-            "message.html", _("This link has expired"), 410, text=_("Thank you for wanting to answer. It is too late now.")
+            "message.html",
+            _("This link has expired"),
+            410,
+            text=_("Thank you for wanting to answer. It is too late now."),
         )
     if not visit.survey.active:
         return visit.page("message.html", _("This survey is closed"), 410, text=_("No more answers are taken."))
@@ -168,9 +170,7 @@ def _not_found(request: HttpRequest) -> HttpResponse:
         return _page(request, "message.html", _("This link is not valid"), language, 404, text=text)
 
 
-def _page(
-    request: HttpRequest, template: str, title: str, language: str, status: int, **context: Any
-) -> HttpResponse:
+def _page(request: HttpRequest, template: str, title: str, language: str, status: int, **context: Any) -> HttpResponse:
     response = render(
         request,
         f"feedback/{template}",

@@ -33,12 +33,14 @@ class SurveyDetail(ApiView):
     required_scope = "feedback.view"
 
     @documented(
-        "Read a survey with its questions and score", answer=shapes.SurveyDetailOut, example=shapes.SURVEY_DETAIL_EXAMPLE
+        "Read a survey with its questions and score",
+        answer=shapes.SurveyDetailOut,
+        example=shapes.SURVEY_DETAIL_EXAMPLE,
     )
     def get(self, request: ApiRequest, survey_id: int) -> HttpResponseBase:
         survey = self.one(Survey.objects.all(), pk=survey_id)
         questions = list(survey.questions.all())
-        row = {field: getattr(survey, field) for field in shapes.SurveyOut().fields}
+        row: dict[str, Any] = {str(field): getattr(survey, str(field)) for field in shapes.SurveyOut().fields}
         row |= {"questions": questions, "nps": _nps(survey, questions)}
         return self.answer(shapes.SurveyDetailOut, row)
 

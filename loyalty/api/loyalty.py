@@ -39,7 +39,9 @@ class MemberTransfers(ApiView):
 class MemberRedemptions(ApiView):
     required_scope = {"GET": "loyalty.view", "POST": "loyalty.change"}
 
-    @documented("List a member's redemptions", answer=shapes.RedemptionOut, many=True, example=shapes.REDEMPTION_EXAMPLE)
+    @documented(
+        "List a member's redemptions", answer=shapes.RedemptionOut, many=True, example=shapes.REDEMPTION_EXAMPLE
+    )
     def get(self, request: ApiRequest, external_id: str) -> HttpResponseBase:
         return self.page(queries.redemptions_of(member_or_404(external_id)), shapes.RedemptionOut)
 
