@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Max, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -111,6 +111,8 @@ class MemberAdmin(ModelAdmin):
         member = self.get_object(request, object_id)
         if not self.has_view_permission(request, member):
             raise PermissionDenied
+        if request.method != "GET":
+            return HttpResponseNotAllowed(["GET"])  # changes have addresses of their own
         context = {
             **self.admin_site.each_context(request),
             "title": str(member),

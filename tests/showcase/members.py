@@ -1,0 +1,74 @@
+"""Forty people with purchases over the last half year, some with tags, consents and a language of their own."""
+
+import random
+from datetime import timedelta
+
+from django.utils import timezone
+
+from members.actions import accept_events, add_tag, canonical_event, record_consent, upsert_member
+from members.models import AttributeDefinition, Member, ParkedEvent
+from urm.tenancy.models import Tenant
+from urm.tenancy.work import drain
+
+PEOPLE = {
+    "en": [("Ada", "Lovelace"), ("Grace", "Hopper"), ("Alan", "Turing"), ("Emmy", "Noether"), ("Jean", "Bartik")],
+    "zh-hans": [("小明", "王"), ("丽", "李"), ("伟", "张"), ("芳", "刘"), ("静", "黄")],
+}
+
+
+def build(tenant: Tenant) -> None:
+    chance = random.Random(7)
+    now = timezone.now()
+    AttributeDefinition.objects.create(
+        name="household_size", type="number", label_en="Household size", label_zh="家庭人数"
+    )
+    AttributeDefinition.objects.create(
+        name="drink", type="choice", label_en="Favourite drink", label_zh="最爱饮品", choices=["coffee", "tea"]
+    )
+    names = PEOPLE[tenant.language]
+    for number in range(40):
+        first, last = names[number % len(names)]
+        member, _created = upsert_member(
+            external_id=f"C{number:04}",
+            traits={
+                "first_name": first,
+                "last_name": last,
+                "email": f"person{number}@example.com",
+                "language": "zh-hans" if tenant.language == "zh-hans" else "en",
+                "gender": "female" if number % 2 else "male",
+                "attributes": {"household_size": 1 + number % 5, "drink": "tea" if number % 3 else "coffee"},
+            },
+        )
+        if number % 4:
+            record_consent(
+                member=member, channel="email", purpose="marketing", granted=number % 8 != 1, source="sign-up form"
+            )
+        if number % 5 == 0:
+            add_tag(member=member, name="VIP")
+        accept_events(
+            [
+                canonical_event(
+                    {
+                        "event_id": f"{number}-{turn}",
+                        "external_id": f"C{number:04}",
+                        "name": "purchase" if turn % 3 else "page_view",
+                        "occurred_at": (now - timedelta(days=chance.random() * 180)).isoformat(),
+                        "amount": round(5 + chance.random() * 90, 2) if turn % 3 else None,
+                        "properties": {"store": "Harbour", "lines": [1, 2, 3, 4, 5]},
+                    },
+                    trusted=True,
+                    now=now,
+                )
+                for turn in range(8)
+            ]
+        )
+    drain(tenant.pk)
+    member = Member.objects.get(external_id="C0000")
+    ParkedEvent.objects.create(
+        consumer="loyalty",
+        member=member,
+        received_at=now,
+        event_id=1,
+        body={"name": "purchase"},
+        reason="ValueError: the amount is missing",
+    )
