@@ -15,6 +15,8 @@ from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions, status
 
+from urm.rules import RuleError
+
 Fields = Mapping[str, list[str]]
 
 
@@ -68,6 +70,15 @@ def _of_django_validation(error: DjangoValidationError) -> ApiError:
     return invalid({"": list(error.messages)})
 
 
+def _of_rule(error: RuleError) -> ApiError:
+    """Paths as they stand in the body, whose field `rule` holds the rule."""
+    fields: dict[str, list[str]] = {}
+    for problem in error.problems:
+        path = "rule" if problem.path == "rule" else f"rule.{problem.path}"
+        fields.setdefault(path, []).append(problem.message)
+    return invalid(fields)
+
+
 _CODES = {400: "invalid", 401: "unauthenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"} | {
     406: "not_acceptable",
     415: "unsupported_media_type",
@@ -90,6 +101,8 @@ def as_api_error(error: Exception) -> ApiError | None:
             known = ApiError(error.status_code, code, str(error.detail))
         case DjangoValidationError():
             known = _of_django_validation(error)
+        case RuleError():
+            known = _of_rule(error)
         case ValueError() if isinstance(getattr(error, "fields", None), dict):
             known = invalid({path: [str(message)] for path, message in error.fields.items()})  # type: ignore[attr-defined]
         case Http404():
