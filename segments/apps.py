@@ -5,3 +5,6 @@ from django.utils.translation import gettext_lazy as _
 class SegmentsConfig(AppConfig):
     name = "segments"
     verbose_name = _("Segments")
+
+    def ready(self) -> None:
+        from segments import consumers, tasks  # noqa: F401, PLC0415 - they register themselves

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from django.utils.translation import gettext as _
+
+from urm.rules.errors import Problem, RuleError
 from urm.rules.facts import facts
-from urm.rules.names import Names
+from urm.rules.names import Key, Names
 from urm.rules.operands import Operand, Scope
 from urm.rules.operators import compared, moments_of
 from urm.rules.sqltext import FALSE, TRUE, Sql, joined, sql
@@ -63,6 +67,7 @@ class Plan:
         self._overrides = dict(overrides or {})
         self._sources: dict[str, Source] = {}
         self._conditions: dict[Node, Sql] = {}
+        self._inside: list[tuple[str, Key]] = []
 
     def source(self, key: str, make: Callable[[str], S]) -> S:
         """The source of that key, made with its alias when first asked for."""
@@ -76,6 +81,18 @@ class Plan:
             alias = f"j{len(self._sources)}"
             self._sources[key] = _Join(sql(template.replace("ALIAS", alias), *parts))
         return next(f"j{place}" for place, known in enumerate(self._sources) if known == key)
+
+    @contextmanager
+    def inside(self, kind: str, key: Key) -> Iterator[None]:
+        """While the rule of something that other rules refer to is inlined; refuses to go round in a circle."""
+        if (kind, key) in self._inside:
+            message = _("the rule refers to itself through %(kind)s %(key)s") % {"kind": kind, "key": key}
+            raise RuleError([Problem("rule", message, "cycle")])
+        self._inside.append((kind, key))
+        try:
+            yield
+        finally:
+            self._inside.pop()
 
     def operand(self, subject: FactTerm) -> Operand:
         override = self._overrides.get(subject.fact)
@@ -92,6 +109,8 @@ class Plan:
 
     def moments(self, node: Node) -> tuple[Sql, ...]:
         """The moments after `as_of` at which any leaf of the tree can change by itself; each may be NULL."""
+        if not self.scope.aging:
+            return ()
         if isinstance(node, Leaf):
             assert isinstance(node.subject, FactTerm)
             return moments_of(self.operand(node.subject), node, self.condition(node), self.scope)

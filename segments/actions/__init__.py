@@ -1,0 +1,29 @@
+"""Writes: saved rules, static lists, and the refresh that keeps them true."""
+
+from segments.actions.refresh import Refreshed, has_stale_rules, recompute_segments, refresh_members
+from segments.actions.segments import (
+    SegmentError,
+    add_to_list,
+    create_segment,
+    delete_segment,
+    edit_segment,
+    remove_from_list,
+)
+from segments.actions.stages import edit_stage, install_default_stages, remove_tag_rule, set_tag_rule
+
+__all__ = [
+    "Refreshed",
+    "SegmentError",
+    "add_to_list",
+    "create_segment",
+    "delete_segment",
+    "edit_segment",
+    "edit_stage",
+    "has_stale_rules",
+    "install_default_stages",
+    "recompute_segments",
+    "refresh_members",
+    "remove_from_list",
+    "remove_tag_rule",
+    "set_tag_rule",
+]

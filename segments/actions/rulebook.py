@@ -1,0 +1,122 @@
+"""All rules of a workspace as one pass needs them: checked, and with those that other rules read inlined."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from members.facts import state_alias
+from segments.facts import boolean_operand, stage_key
+from segments.models import Ruled, Segment, Stage, TagRule
+from urm.rules import Names, Operand, Plan, RuleError, check
+from urm.rules.plan import Override
+from urm.rules.sqltext import Sql, joined, param, sql
+from urm.rules.tree import FactTerm, Leaf, Node, Params
+from urm.rules.types import Kind
+
+
+@dataclass
+class RuleBook:
+    """`segments`, `tags` and `stages` are the rules to compute, by id and in ascending order (stages in the order in
+    which they are tried). `unmanaged_segments` says whether there are others whose members stay as they are."""
+
+    names: Names
+    segments: dict[int, Node] = field(default_factory=dict)
+    tags: dict[int, Node] = field(default_factory=dict)
+    stages: dict[int, Node] = field(default_factory=dict)
+    unmanaged_segments: bool = False
+    broken: list[Ruled] = field(default_factory=list)
+    _tag_rules: dict[str, tuple[int, Node]] = field(default_factory=dict)
+    _stage_rules: dict[int, Node] = field(default_factory=dict)
+
+    def overrides(self) -> Mapping[str, Override]:
+        """Tags and the stage as this very pass will find them, not as an earlier one left them."""
+        return {"tag": self._tag, "stage": self._stage}
+
+    def stage_id(self, plan: Plan, stages: Mapping[int, Node]) -> Sql:
+        """The first stage whose rule holds."""
+        if not stages:
+            return Sql("NULL::int")
+        cases = [sql(f"WHEN {{}} THEN {stage_id}", plan.condition(node)) for stage_id, node in stages.items()]
+        return sql("CASE {} END", joined(" ", cases))
+
+    def _tag(self, terms: Params, plan: Plan) -> Operand | None:
+        if terms["name"] not in self._tag_rules:
+            return None
+        tag_id, node = self._tag_rules[terms["name"]]
+        with plan.inside("tag", terms["name"]):
+            held = boolean_operand(node, plan)
+        if "what" not in terms:
+            return held
+        before = Sql(f"{tag_id} = ANY({state_alias(plan)}.tag_ids)")
+        since = sql(
+            "(SELECT max(c.at) FROM segments_change c WHERE c.tenant_id = {} AND c.member_id = m.id AND c.kind = 'tag'"
+            f" AND c.target_id = {tag_id} AND c.entered)",
+            plan.scope.tenant,
+        )
+        now = param(plan.scope.as_of)
+        value = sql("CASE WHEN NOT {} THEN NULL WHEN {} THEN {} ELSE {} END", held.sql, before, since, now)
+        return Operand(value, Kind.DATETIME, changes_at=held.changes_at)
+
+    def _stage(self, terms: Params, plan: Plan) -> Operand | None:
+        if not self._stage_rules:
+            return None
+        with plan.inside("stage", ""):
+            stage_id = self.stage_id(plan, self._stage_rules)
+            moments = tuple(
+                dict.fromkeys(moment for node in self._stage_rules.values() for moment in plan.moments(node))
+            )
+        state = state_alias(plan)
+        moved = sql(f"{{}} IS DISTINCT FROM {state}.stage_id", stage_id)
+        if terms.get("what") == "since":
+            since = sql(f"CASE WHEN {{}} THEN {{}} ELSE {state}.stage_since END", moved, param(plan.scope.as_of))
+            return Operand(since, Kind.DATETIME, changes_at=moments)
+        if terms.get("what") == "previous":
+            stage_id = sql(f"CASE WHEN {{}} THEN {state}.stage_id ELSE {state}.previous_stage_id END", moved)
+        return Operand(stage_key(stage_id, plan.names), Kind.CHOICE, changes_at=moments)
+
+
+def read_rules(names: Names, *, stale: bool | None) -> RuleBook:
+    """The rules to compute: those that are up to date (`stale=False`), those waiting (True), or all (None). Broken
+    ones are left out, so that their members stay."""
+    book = RuleBook(names)
+
+    def wanted(row: Ruled) -> bool:
+        return stale is None or row.stale == stale
+
+    for segment in Segment.objects.order_by("id"):
+        rule = segment.rule if segment.kind == Segment.Kind.DYNAMIC else None
+        node = _static(segment.pk) if rule is None else _checked(segment, rule, book)
+        if node is not None and wanted(segment):
+            book.segments[segment.pk] = node
+        else:
+            book.unmanaged_segments = True
+    for tag_rule in TagRule.objects.select_related("tag").order_by("tag_id"):
+        node = _checked(tag_rule, tag_rule.rule, book)
+        if node is None:
+            continue
+        book._tag_rules[tag_rule.tag.name] = (tag_rule.tag_id, node)
+        if wanted(tag_rule):
+            book.tags[tag_rule.tag_id] = node
+    stages = list(Stage.objects.order_by("position", "id"))
+    # The first that holds decides, so one stage cannot be computed without the others.
+    take_stages = any(wanted(stage) for stage in stages) if stale else all(wanted(stage) for stage in stages)
+    for stage in stages:
+        node = _checked(stage, stage.rule, book)
+        if node is not None:
+            book._stage_rules[stage.pk] = node
+    if take_stages:
+        book.stages = dict(book._stage_rules)
+    return book
+
+
+def _static(segment_id: int) -> Node:
+    return Leaf(FactTerm("segment", Params((("id", segment_id),)), Kind.BOOLEAN), "is_true")
+
+
+def _checked(row: Ruled, rule: Mapping[str, Any], book: RuleBook) -> Node | None:
+    try:
+        return check(rule, book.names).node
+    except RuleError as error:
+        row.problem = str(error)
+        book.broken.append(row)
+        return None
