@@ -16,7 +16,7 @@ from urm.rules import Scope
 from urm.rules.sqltext import Sql, param, sql
 from urm.rules.workspace import current_names, execute, fetch
 from urm.tenancy.context import require_tenant
-from urm.tenancy.work import wake
+from urm.tenancy.work import wake_after_commit
 
 log = structlog.get_logger()
 
@@ -55,7 +55,7 @@ def refresh_members(*, limit: int = BATCH, as_of: datetime | None = None) -> Ref
             passes.write_states(scope)
             _count(result, passes.write_history(scope, cause=None))
             if (result.entered or result.left) and passes.publish(scope):
-                transaction.on_commit(_wake_stream)
+                wake_after_commit("stream")
         _set_alarm(names.tenant_id)
     return result
 
@@ -154,8 +154,4 @@ def _settle(book: RuleBook) -> None:
 def _set_alarm(tenant_id: int) -> None:
     moment = passes.earliest_alarm(tenant_id)
     if moment is not None:
-        transaction.on_commit(lambda: wake("stream", moment))
-
-
-def _wake_stream() -> None:
-    wake("stream")
+        wake_after_commit("stream", moment)

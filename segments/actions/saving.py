@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
-
 from segments.models import Segment, Stage, TagRule
 from segments.queries.dependencies import Target, dependents_of, refuse_circle
 from urm.rules import check
 from urm.rules.workspace import current_names
-from urm.tenancy.work import wake
+from urm.tenancy.work import wake_after_commit
 
 
 def checked_rule(rule: Mapping[str, Any], target: Target) -> dict[str, Any]:
@@ -29,4 +27,4 @@ def mark_stale(target: Target) -> None:
     TagRule.objects.filter(tag__name__in=tags).update(stale=True)
     if any(kind == "stage" for kind, _key in stale):
         Stage.objects.update(stale=True)
-    transaction.on_commit(lambda: wake("segments"))
+    wake_after_commit("segments")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from urm.tenancy.context import require_tenant, tenant_context
@@ -52,6 +52,17 @@ def wake(work: str, due_at: datetime | None = None) -> None:
             "DO UPDATE SET due_at = excluded.due_at WHERE tenancy_wakeup.due_at > excluded.due_at",
             [require_tenant(), work, due_at or timezone.now()],
         )
+
+
+def wake_after_commit(work: str, due_at: datetime | None = None) -> None:
+    """`wake` once the transaction is committed, for the tenant that is current now."""
+    tenant_id = require_tenant()
+
+    def later() -> None:
+        with tenant_context(tenant_id):
+            wake(work, due_at)
+
+    transaction.on_commit(later)
 
 
 def claim_due(limit: int = 1000) -> list[tuple[int, str]]:
