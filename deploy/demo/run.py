@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
 
+from deploy.demo import visits
 from deploy.demo.expected import Expected
 from deploy.demo.source import Source, folder
-from deploy.demo.workspaces import Workspace
+from deploy.demo.workspaces import Workspace, remembered
 from urm.tenancy.work import drain
 
 
@@ -24,14 +29,32 @@ class Run:
     def expected(self, workspace: Workspace) -> Expected:
         slug = workspace.tenant.slug
         if slug not in self.expectations:
-            self.expectations[slug] = Expected(
+            self.expectations[slug] = expected = Expected(
                 folder(),
                 households=workspace.households,
                 weeks=self.source.weeks,
                 zone=workspace.tenant.time_zone,
             )
+            # An earlier run, which was interrupted, may have sent purchases of its own.
+            if fresh := remembered(workspace, "demo.fresh"):
+                expected.add_purchases(fresh_purchases(fresh["buyers"], datetime.fromisoformat(fresh["moment"])))
         return self.expectations[slug]
+
+    def received(self, subject: str) -> list[str]:
+        """The recipients of all mails with this subject that the sink has, sorted."""
+        status, body = visits.fetch(f"{self.mail_url}/messages.json?limit=10000")
+        if status != 200:
+            raise RuntimeError(f"the mail sink answered {status}")
+        return sorted(mail["recipients"] for mail in json.loads(body)["messages"] if mail["subject"] == subject)
 
     def work_off(self, workspace: Workspace) -> None:
         """Do here and now what the workers would do."""
         drain(workspace.tenant.pk)
+
+
+def fresh_purchases(buyers: Iterable[int], moment: datetime) -> list[tuple[int, datetime, Decimal]]:
+    """Made-up purchases of these households, one each, some seconds apart before `moment`: household, time, amount."""
+    return [
+        (household, moment - timedelta(seconds=number), Decimal(household % 4000 + 500) / 100)
+        for number, household in enumerate(buyers)
+    ]

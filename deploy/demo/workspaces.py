@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from deploy.paths import state_folder
@@ -114,16 +115,20 @@ def _define_attributes() -> None:
 
 def _hire(tenant: Tenant) -> None:
     """One person for each role; the first workspace's owner owns the other too."""
+    password = make_password(PASSWORD)  # once for all: hashing is slow on purpose
     for role in ROLES:
-        user = _user(f"{role}@{tenant.slug}.example.com", f"{role.title()} ({tenant.slug})", tenant.language)
+        user = _user(f"{role}@{tenant.slug}.example.com", f"{role.title()} ({tenant.slug})", tenant.language, password)
         Role.objects.get_or_create(tenant=tenant, user=user, defaults={"name": role})
     first = User.objects.get_by_natural_key("owner@harvest.example.com")
     Role.objects.get_or_create(tenant=tenant, user=first, defaults={"name": "owner"})
 
 
-def _user(email: str, name: str, language: str) -> User:
+def _user(email: str, name: str, language: str, password: str) -> User:
     found = User.objects.filter(email=email).first()
-    return found or User.objects.create_user(email, PASSWORD, name=name, language=language)
+    if found is None:
+        found = User.objects.create_user(email, name=name, language=language)
+        User.objects.filter(pk=found.pk).update(password=password)
+    return found
 
 
 def api_keys(workspaces: list[Workspace]) -> dict[str, dict[str, str]]:

@@ -59,6 +59,6 @@ class Expected:
         """Purchases that the demo itself sent: household, moment, amount."""
         for household, at, amount in purchases:
             self.db.execute(
-                "INSERT INTO purchase VALUES ($household, -1, $at, $amount, $cents, 1)",
+                "INSERT INTO purchase VALUES ($household, -1, $at, $amount, $cents, 0)",
                 {"household": household, "at": at, "amount": float(amount), "cents": int(amount * 100)},
             )

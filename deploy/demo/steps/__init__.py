@@ -2,6 +2,6 @@
 
 from types import ModuleType
 
-from deploy.demo.steps import events, members, points
+from deploy.demo.steps import events, members, points, survey
 
-STEPS: tuple[ModuleType, ...] = (members, events, points)
+STEPS: tuple[ModuleType, ...] = (members, events, points, survey)
