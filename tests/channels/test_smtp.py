@@ -48,7 +48,7 @@ def test_deliver_says_unknown_only_for_the_mail_whose_answer_was_lost(pipelining
 def test_deliver_gives_up_when_a_connection_brings_no_answer() -> None:
     with smtp_server() as server:
         outcomes = deliver(server, "mute1", "ok1", "ok2")
-    assert results(outcomes) == ["unknown", "deferred", "deferred"]
+    assert results(outcomes) == ["unknown", "untried", "untried"]
     assert server.connections == 1
 
 
@@ -61,24 +61,24 @@ def test_deliver_connects_again_when_the_server_has_had_enough(pipelining: bool)
     assert server.connections == 4
 
 
-def test_deliver_defers_what_is_not_handed_over_when_the_server_goes_away() -> None:
+def test_deliver_leaves_untried_what_is_not_handed_over_when_the_server_goes_away() -> None:
     with smtp_server() as server:
-        assert results(deliver(server, "last1", "ok1")) == ["deferred", "deferred"]
+        assert results(deliver(server, "last1", "ok1")) == ["untried", "untried"]
         assert server.recipients == []
 
 
-def test_deliver_defers_all_when_nobody_listens() -> None:
+def test_deliver_leaves_all_untried_when_nobody_listens() -> None:
     with smtp_server() as server:
         pass
     outcomes = deliver(server, "ok1", "ok2")
-    assert results(outcomes) == ["deferred", "deferred"]
+    assert results(outcomes) == ["untried", "untried"]
     assert outcomes[0].detail.startswith("The mail server cannot be reached: ConnectionRefusedError")
 
 
 def test_deliver_begins_nothing_after_the_time_is_up() -> None:
     with smtp_server() as server, SmtpSession(host="127.0.0.1", port=server.port) as session:
         outcomes = list(session.deliver([mail("ok1")], until=time.monotonic() - 1))
-    assert results(outcomes) == ["deferred"]
+    assert results(outcomes) == ["untried"]
     assert server.connections == 0
 
 

@@ -7,7 +7,8 @@ from enum import Enum
 class Result(Enum):
     SENT = "sent"  # the next station took responsibility
     REFUSED = "refused"  # for good: trying again would end the same
-    DEFERRED = "deferred"  # not handed over, or refused for now: try again later
+    DEFERRED = "deferred"  # refused for now: try again later, but not for ever
+    UNTRIED = "untried"  # not handed over: no connection, or no time
     UNKNOWN = "unknown"  # handed over, but the answer was lost: it may or may not arrive
 
 

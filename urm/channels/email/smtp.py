@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -48,6 +48,11 @@ class SmtpSession:
         self._smtp: smtplib.SMTP | None = None
         self._pipelines = False
 
+    @classmethod
+    def configured(cls) -> Self:
+        """To the server that the settings name (EMAIL_URL)."""
+        return cls(**cast(dict[str, Any], settings.EMAIL))
+
     def __enter__(self) -> Self:
         return self
 
@@ -79,7 +84,7 @@ class SmtpSession:
                 reason = "The mail server closed the connection before this mail's turn."
                 break
         for _mail in queue:
-            yield Outcome(Result.DEFERRED, reason)
+            yield Outcome(Result.UNTRIED, reason)
 
     def _converse(self, queue: deque[Mail], until: float) -> Generator[Outcome, None, bool]:
         """Take mails off the queue until it is empty, time is up or the connection is lost.

@@ -1,0 +1,234 @@
+"""Handing deliveries over: claim, render, fence, send, mark. No transaction is open while the mail server is spoken to.
+
+    queued ──claim──▶ claimed ──fence──▶ sending ──mark──▶ sent | failed | unknown | queued again
+       ◀──lease ended──┘                    └──lease ended──▶ unknown
+
+A claim is a lease with a token: whoever takes it up can only be marked by the one who claimed. The fence looks at
+consent, suppression and the campaign's state once more, in the statement that raises it. What died before the fence is
+sent by the next worker; what died behind it may have arrived, so it becomes unknown and waits for staff: rather one
+mail too few than one too many.
+"""
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+from django.utils import timezone, translation
+
+from campaigns.actions import marking
+from campaigns.models import Campaign, Delivery, Run
+from campaigns.queries.audience import GUARDS, OBSTACLE
+from campaigns.queries.content import Content, prepare
+from campaigns.queries.recipients import shared_values
+from campaigns.queries.rendering import delivery_token, message_id, render
+from urm.channels.email import InvalidAddressError, Mail, Skeleton, SmtpSession, sender_of
+from urm.channels.outcome import Result
+from urm.channels.templating import TemplateError
+from urm.channels.variables import load_values
+from urm.tenancy.context import require_tenant
+from urm.tenancy.models import Tenant
+
+BATCH = 500  # claimed at once
+CHUNK = 50  # fenced at once: at most so many become unknown when a worker is killed
+LEASE = timedelta(minutes=10)
+SECONDS = 15.0  # for one batch; what is left then goes back
+PAUSE_WITHOUT_SERVER = timedelta(seconds=20)
+
+State = Delivery.State
+
+# As an array the inner query is run once; joined, it may be run again for each row and so exceed its limit.
+_CLAIM = """
+UPDATE campaigns_delivery d SET state = 'claimed', token = %(token)s, due_at = %(until)s
+WHERE d.tenant_id = {tenant} AND d.run_id = %(run)s AND d.member_id = ANY (ARRAY(
+    SELECT member_id FROM campaigns_delivery
+    WHERE tenant_id = {tenant} AND run_id = %(run)s AND state = 'queued' AND due_at <= %(now)s
+    ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+))
+RETURNING d.member_id, d.attempts
+"""
+
+# The last look: consent, suppression, erasure and the campaign's state, in the statement that raises the fence.
+_FENCE = f"""
+UPDATE campaigns_delivery d SET state = 'sending', due_at = %(until)s
+FROM members_member m {GUARDS}
+WHERE d.tenant_id = {{tenant}} AND d.run_id = %(run)s AND d.member_id = ANY (%(ids)s)
+  AND d.state = 'claimed' AND d.token = %(token)s
+  AND m.tenant_id = {{tenant}} AND m.id = d.member_id AND {OBSTACLE} IS NULL
+  AND EXISTS (SELECT FROM campaigns_campaign k
+              WHERE k.tenant_id = {{tenant}} AND k.id = %(campaign)s AND k.state = 'running')
+RETURNING d.member_id
+"""
+
+# Those without an address, or whom the fence did not let pass: with an obstacle they are skipped, without one the
+# campaign no longer runs and they wait.
+_KEPT_BACK = f"""
+UPDATE campaigns_delivery d
+SET state = CASE WHEN o.reason IS NULL THEN 'queued' ELSE 'skipped' END, reason = o.reason, token = NULL,
+    due_at = CASE WHEN o.reason IS NULL THEN %(now)s END
+FROM (SELECT m.id, {OBSTACLE} AS reason FROM members_member m {GUARDS}
+      WHERE m.tenant_id = {{tenant}} AND m.id = ANY (%(ids)s)) o
+WHERE d.tenant_id = {{tenant}} AND d.run_id = %(run)s AND d.member_id = o.id
+  AND d.state = 'claimed' AND d.token = %(token)s
+"""
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What a worker has claimed of a run. `attempts`: tries so far, by member."""
+
+    run: Run
+    campaign: Campaign
+    content: Content
+    skeleton: Skeleton
+    shared: Mapping[str, Any]
+    token: int
+    attempts: Mapping[int, int]
+    zone: ZoneInfo
+    language: str
+
+    def parameters(self, **more: Any) -> dict[str, Any]:
+        return {
+            "run": self.run.pk,
+            "campaign": self.campaign.pk,
+            "channel": self.campaign.channel,
+            "purpose": self.campaign.purpose,
+            "token": self.token,
+            "now": timezone.now(),
+            "until": timezone.now() + LEASE,
+            **more,
+        }
+
+
+class Sent(Enum):
+    BATCH = "batch"  # there may be more
+    NOTHING = "nothing"  # nothing was due
+    UNREACHABLE = "unreachable"  # the mail server was, or took too long: later again
+
+
+def send_batch(run: Run) -> Sent:
+    """Claim and send one batch of a run."""
+    campaign = run.campaign
+    token = secrets.randbits(62)
+    now = timezone.now()
+    claimed = _fetch(_CLAIM, {"run": run.pk, "token": token, "until": now + LEASE, "now": now, "limit": BATCH})
+    if not claimed:
+        return Sent.NOTHING
+    tenant = Tenant.objects.get(pk=require_tenant())
+    content = prepare(campaign.message, tracked=True)
+    batch = _Batch(
+        run=run,
+        campaign=campaign,
+        content=content,
+        skeleton=Skeleton(
+            sender=sender_of(campaign.message.sender_name or tenant.name), mostly_ascii=content.mostly_ascii
+        ),
+        shared=shared_values(campaign),
+        token=token,
+        attempts=dict(claimed),
+        zone=tenant.zone,
+        language=tenant.language,
+    )
+    with SmtpSession.configured() as session:
+        reached = _send(batch, session, until=time.monotonic() + SECONDS)
+    return Sent.BATCH if reached else Sent.UNREACHABLE
+
+
+def _send(batch: _Batch, session: SmtpSession, *, until: float) -> bool:
+    """All chunks of a batch; what became of one is marked in the transaction that fences the next."""
+    marks: list[marking.Mark] = []
+    waiting = list(batch.attempts)
+    reached = True
+    while waiting and reached and time.monotonic() < until:
+        chunk, waiting = waiting[:CHUNK], waiting[CHUNK:]
+        mails, unusable = _render(batch, chunk)
+        with transaction.atomic():
+            _mark(batch, marks)
+            marks = []
+            _mark(batch, unusable, claimed=True)
+            fenced = _raise_fence(batch, list(mails))
+            handled = {*fenced, *(mark.member_id for mark in unusable)}
+            _keep_back(batch, [member_id for member_id in chunk if member_id not in handled])
+        for member_id, outcome in zip(
+            fenced, session.deliver([mails[member_id] for member_id in fenced], until=until), strict=True
+        ):
+            marks.append(marking.mark_of(member_id, outcome, attempts=batch.attempts[member_id] + 1))
+            reached = reached and outcome.result is not Result.UNTRIED
+    with transaction.atomic():
+        _mark(batch, marks)
+        _mark(batch, [marking.back_to_queue(member_id) for member_id in waiting], claimed=True)
+    return reached
+
+
+def _render(batch: _Batch, member_ids: Sequence[int]) -> tuple[dict[int, Mail], list[marking.Mark]]:
+    """Mails by member, and marks for those whose message cannot be made; members without an address are in neither."""
+    mails: dict[int, Mail] = {}
+    unusable: list[marking.Mark] = []
+    with transaction.atomic():  # one round of SET LOCAL for all reads
+        values = load_values(batch.content.paths | {"member"}, member_ids)
+    with translation.override(batch.language), timezone.override(batch.zone):
+        for member_id, value in values.items():
+            member = value.get("member") or {}
+            if not member.get("email"):
+                continue
+            try:
+                rendered = render(
+                    batch.content,
+                    token=delivery_token(batch.run.pk, member_id),
+                    shared=batch.shared,
+                    values=value,
+                )
+                mails[member_id] = batch.skeleton.fill(
+                    recipient=(member["name"], member["email"]),
+                    subject=rendered.subject,
+                    text=rendered.text,
+                    html=rendered.html,
+                    message_id=message_id(batch.run.pk, member_id),
+                    unsubscribe_url=rendered.unsubscribe_url,
+                )
+            except InvalidAddressError as error:
+                unusable.append(marking.failure(member_id, Delivery.Reason.BAD_ADDRESS, str(error)))
+            except TemplateError as error:
+                unusable.append(marking.failure(member_id, Delivery.Reason.TEMPLATE, str(error)))
+    return mails, unusable
+
+
+def _raise_fence(batch: _Batch, member_ids: Sequence[int]) -> list[int]:
+    """Those that may be handed over now, in the order given."""
+    if not member_ids:
+        return []
+    fenced = {member_id for (member_id,) in _fetch(_FENCE, batch.parameters(ids=list(member_ids)))}
+    return [member_id for member_id in member_ids if member_id in fenced]
+
+
+def _keep_back(batch: _Batch, member_ids: Sequence[int]) -> None:
+    if member_ids:
+        _execute(_KEPT_BACK, batch.parameters(ids=list(member_ids)))
+
+
+def _mark(batch: _Batch, marks: Sequence[marking.Mark], *, claimed: bool = False) -> None:
+    marking.apply_marks(
+        run=batch.run,
+        channel=batch.campaign.channel,
+        token=batch.token,
+        marks=marks,
+        # A lease may have ended while a slow server was answering: the answer knows better than "unknown".
+        from_states=[State.CLAIMED] if claimed else [State.SENDING, State.UNKNOWN],
+    )
+
+
+def _fetch(statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(tenant=require_tenant()), parameters)
+        return list(cursor.fetchall())
+
+
+def _execute(statement: str, parameters: Mapping[str, Any]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(tenant=require_tenant()), parameters)
+        return int(cursor.rowcount)

@@ -1,0 +1,70 @@
+"""Who of a segment gets a campaign, and who does not and why. One statement decides and counts."""
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+from campaigns.models import Campaign, Delivery
+from urm.tenancy.context import require_tenant
+
+# What stands against writing to a member, in the order of precedence; NULL when nothing does.
+OBSTACLE = """
+CASE WHEN m.erased_at IS NOT NULL OR m.erasure_requested_at IS NOT NULL THEN 'erased'
+     WHEN m.merged_into_id IS NOT NULL THEN 'merged'
+     WHEN m.email IS NULL THEN 'no_address'
+     WHEN c.granted IS NOT TRUE THEN 'no_consent'
+     WHEN x.id IS NOT NULL THEN 'suppressed' END
+"""
+
+# Joins consent and suppression to members m; {tenant} is a literal, channel and purpose are parameters.
+GUARDS = """
+LEFT JOIN members_consent c ON c.tenant_id = {tenant} AND c.member_id = m.id
+                           AND c.channel = %(channel)s AND c.purpose = %(purpose)s
+LEFT JOIN members_suppression x ON x.tenant_id = {tenant} AND x.channel = %(channel)s AND x.address = m.email
+"""
+
+# Rows (member_id, reason) of everybody in the segment.
+AUDIENCE = f"""
+SELECT m.id AS member_id, {OBSTACLE} AS reason
+FROM members_memberstate s
+JOIN members_member m ON m.tenant_id = {{tenant}} AND m.id = s.member_id
+{GUARDS}
+WHERE s.tenant_id = {{tenant}} AND s.segment_ids @> ARRAY[%(segment)s]::int[]
+"""
+
+
+@dataclass(frozen=True)
+class Waterfall:
+    """`skipped`: members by reason, in the order in which reasons take precedence; only those that occur."""
+
+    audience: int
+    skipped: dict[str, int]
+
+    @property
+    def reached(self) -> int:
+        return self.audience - sum(self.skipped.values())
+
+    @property
+    def steps(self) -> list[tuple[str, str, int]]:
+        """(reason, its label, members)"""
+        return [(reason, str(Delivery.Reason(reason).label), count) for reason, count in self.skipped.items()]
+
+
+def waterfall(counts: dict[str | None, int]) -> Waterfall:
+    """From counts by reason, None for those who get it."""
+    skipped = {reason: counts[reason] for reason in Delivery.Reason.values if counts.get(reason)}
+    return Waterfall(audience=sum(counts.values()), skipped=skipped)
+
+
+def expected_audience(campaign: Campaign) -> Waterfall:
+    """As it would be if the campaign went out now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT reason, count(*) FROM ({AUDIENCE}) a GROUP BY reason".format(tenant=require_tenant()),
+            audience_parameters(campaign),
+        )
+        return waterfall(dict(cursor.fetchall()))
+
+
+def audience_parameters(campaign: Campaign) -> dict[str, str | int]:
+    return {"channel": campaign.channel, "purpose": campaign.purpose, "segment": campaign.segment_id}
