@@ -61,7 +61,7 @@ def test_prepare_lays_out_mjml_with_liquid_in_it() -> None:
     [
         "<mjml><mj-body>",
         "no mjml",
-        "<mjml><mj-body><mj-section></mj-section><mj-nothing>{{ y }}</mj-nothing></mj-body></mjml>",
+        "<mjml><mj-head><mj-title>{{ y }}</mj-title>{{ z }}</mj-head><mj-body></mj-body></mjml>",
     ],
 )
 def test_prepare_refuses_broken_mjml(body: str) -> None:
@@ -160,9 +160,8 @@ def test_check_campaign_misses_the_value_proposition(in_acme: Tenant) -> None:
 
 def test_preview_shows_a_members_own_values(in_acme: Tenant) -> None:
     segment = make_segment()
-    campaign = make_campaign(
-        segment, make_message(subject=subject)
-    )
+    subject = "{{ member.name }}, {{ last_purchase.amount | money | default: 'welcome' }}"
+    campaign = make_campaign(segment, make_message(subject=subject))
     member = make_member(segment, 1, first_name="<b>Ada", last_name="L")
     shown = render_preview(campaign.message, member, campaign)
     assert shown.subject == "<b>Ada L, welcome"
