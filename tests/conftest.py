@@ -34,24 +34,29 @@ def django_db_setup(django_db_blocker: DjangoDbBlocker, request: pytest.FixtureR
             owner.creation.destroy_test_db(name, verbosity=0)
 
 
+def empty_all_tables() -> None:
+    """What committed tests leave behind goes; only the owner may."""
+    for connection in connections.all():
+        connection.close()
+    owner = connections["owner"]
+    with owner.cursor() as cursor:
+        cursor.execute(
+            "SELECT string_agg(quote_ident(relname), ', ') FROM pg_class "
+            "WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition "
+            "AND relname NOT IN ('django_migrations', 'django_content_type', 'auth_permission') "
+            "AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = pg_class.oid AND d.deptype = 'e')"
+        )
+        (tables,) = cursor.fetchone()
+        cursor.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+    owner.close()
+
+
 @pytest.fixture
 def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """For tests that need real commits (several connections, a server). The owner empties all tables after."""
     with django_db_blocker.unblock():
         yield
-        for connection in connections.all():
-            connection.close()
-        owner = connections["owner"]
-        with owner.cursor() as cursor:
-            cursor.execute(
-                "SELECT string_agg(quote_ident(relname), ', ') FROM pg_class "
-                "WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition "
-                "AND relname NOT IN ('django_migrations', 'django_content_type', 'auth_permission') "
-                "AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = pg_class.oid AND d.deptype = 'e')"
-            )
-            (tables,) = cursor.fetchone()
-            cursor.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
-        owner.close()
+        empty_all_tables()
 
 
 def make_tenant(slug: str, **fields: Any) -> Tenant:

@@ -130,6 +130,7 @@ AXES_LOCKOUT_TEMPLATE = "ui/locked.html"
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 LANGUAGE_COOKIE_NAME = "language"
+LOCALE_PATHS = [BASE_DIR / "urm" / "locale"]  # the kernel's; apps bring their own
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True

@@ -1,7 +1,7 @@
 """A workspace with something on every page: what the tests of the admin look at.
 
-Each app has a module here with `build(tenant)`, called inside the tenant's context, in the order below. Every model that
-the admin shows must have a row afterwards; tests/ui/test_pages.py says which hasn't.
+Each app has a module here with `build(tenant)`, called inside the tenant's context, in the order below. Every model
+that the admin shows must have a row afterwards; tests/ui/test_pages.py says which hasn't.
 """
 
 import importlib

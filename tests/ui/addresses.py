@@ -33,9 +33,7 @@ def admin_addresses() -> list[Address]:
 
 
 def _all() -> Iterator[Address]:
-    models_by_prefix = {
-        f"{model._meta.app_label}/{model._meta.model_name}/": model for model in admin.site._registry
-    }
+    models_by_prefix = {f"{model._meta.app_label}/{model._meta.model_name}/": model for model in admin.site._registry}
     for route, pattern in _flat(admin.site.get_urls(), ""):
         if pattern.name in OTHERS or pattern.name is None:
             continue

@@ -1,0 +1,95 @@
+"""Every page of the admin in a real browser: accessible, quiet, within its window, in the reader's language."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.browser.conftest import SignIn, Visitor
+from tests.ui.addresses import admin_addresses
+from tests.ui.test_pages import first_row
+from tests.ui.translations import translated
+from urm.tenancy.models import Tenant
+
+OUTSIDE = ["/", "/login/", "/password/", "/password/none/none/", "/w/acme/admin/no-such-page/"]
+
+
+def pages(workspace: str) -> list[str]:
+    tenant = Tenant.objects.get(slug=workspace)
+    paths = [
+        address.path(workspace, first_row(address.model, tenant) if address.model else None)
+        for address in admin_addresses()
+        if address.name != "key_revoke"
+    ]
+    return [*paths, *OUTSIDE]
+
+
+def look(visitor: Visitor, path: str) -> list[tuple[str, Any]]:
+    """What is wrong with a page; nothing for those that are only posted to."""
+    status = visitor.context.request.get(visitor.url + path, max_redirects=0).status
+    if status == 405:
+        return []
+    found: list[tuple[str, Any]] = []
+    if status not in {200, 302, 403, 404}:
+        found.append((path, status))
+    visitor.complaints.clear()
+    visitor.open(path)
+    visitor.page.wait_for_load_state("load")
+    found += [(path, text) for text in visitor.complaints if f"status of {status}" not in text]
+    if visitor.overflow() > 0:
+        found.append((path, f"{visitor.overflow()} px wider than the window"))
+    if visitor.page.locator("[data-panel-failed]").count():
+        found.append((path, "a panel failed"))
+    found += [
+        (path, (violation["id"], [node["target"] for node in violation["nodes"][:3]]))
+        for violation in Axe().run(visitor.page).response["violations"]
+    ]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("workspace", "language", "width", "dark"),
+    [("acme", "en", 1280, False), ("globex", "zh-hans", 390, True)],
+    ids=["desktop-light-en", "phone-dark-zh"],
+)
+def test_every_page_is_accessible_quiet_and_fits(
+    sign_in: SignIn, workspace: str, language: str, width: int, dark: bool
+) -> None:
+    visitor = sign_in(language=language, width=width, dark=dark)
+    problems = [problem for path in pages(workspace) for problem in look(visitor, path)]
+    assert problems == []
+
+
+def test_chinese_pages_leave_no_text_of_ours_in_english(sign_in: SignIn) -> None:
+    visitor = sign_in(language="zh-hans")
+    english = {one for one in translated() if len(one) > 3 and one.isascii()} - DATA
+    left = []
+    for path in pages("globex"):
+        if visitor.context.request.get(visitor.url + path, max_redirects=0).status == 200:
+            visitor.open(path)
+            left += [(path, text) for text in sorted(_texts(visitor.page) & english)]
+    assert left == []
+
+
+# Words of the showcase's own data that are also words of the interface.
+DATA = {"owner", "coffee", "tea", "Harbour", "system", "Admin", "Owner", "Marketer", "Analyst", "Support", "Viewer"}
+
+
+def _texts(page: Page) -> set[str]:
+    return set(
+        page.evaluate(
+            """() => {
+                const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+                const found = new Set();
+                while (walker.nextNode()) {
+                    const parent = walker.currentNode.parentElement;
+                    if (!parent.closest('script, style, pre, textarea')) found.add(walker.currentNode.data.trim());
+                }
+                for (const node of document.querySelectorAll('[placeholder], [aria-label], [title]'))
+                    for (const name of ['placeholder', 'aria-label', 'title'])
+                        if (node.hasAttribute(name)) found.add(node.getAttribute(name).trim());
+                return [...found];
+            }"""
+        )
+    )
