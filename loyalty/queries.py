@@ -56,10 +56,10 @@ def member_points(member: Member) -> MemberPoints:
 
 
 def expiring(account: Account, *, at: datetime | None = None) -> int:
-    """Unspent points whose expiry lies in [at, at + 30 days)."""
+    """Unspent points whose expiry lies in (at, at + 30 days]: at that very moment they are gone."""
     at = at or timezone.now()
     total: int | None = Lot.objects.filter(
-        account=account, remaining__gt=0, expires_at__gte=at, expires_at__lt=at + EXPIRING_WITHIN
+        account=account, remaining__gt=0, expires_at__gt=at, expires_at__lte=at + EXPIRING_WITHIN
     ).aggregate(total=Sum("remaining"))["total"]
     return total or 0
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
 
-Z = 1.96  # 95 %
+Z = 1.959963984540054  # the 97.5 % quantile of the normal distribution, in short 1.96: intervals of 95 %
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from loyalty.actions.ledger import LoyaltyError
 from loyalty.models import Account, Programme, Reward, Tier
+from members.actions import mark_dirty
 from urm.audit.actions import record, snapshot
 from urm.tenancy.work import wake
 
@@ -46,6 +47,8 @@ def update_tier(*, tier: Tier, **values: Any) -> Tier:
         tier = Tier.objects.select_for_update().get(pk=tier.pk)
         before = snapshot(tier, *TIER_FIELDS)
         _write(tier, values, TIER_FIELDS)
+        if tier.name != before["name"]:  # rules go by the name
+            mark_dirty(_members_in(tier))
         record(verb="tier.update", target=tier, before=before, after=snapshot(tier, *TIER_FIELDS))
         _wake_tiers()
     return tier
@@ -86,6 +89,11 @@ def _write(row: Programme | Tier | Reward, values: dict[str, Any], fields: tuple
         setattr(row, name, value)
     row.full_clean()
     row.save()
+
+
+def _members_in(tier: Tier) -> list[int]:
+    members = Account.objects.filter(tier=tier).values_list("member_id", flat=True)
+    return [member for member in members if member is not None]
 
 
 def _wake_tiers() -> None:
