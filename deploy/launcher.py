@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 
 from deploy.paths import ROOT, VENV_PYTHON, state_folder
@@ -34,7 +37,7 @@ class Terminated(KeyboardInterrupt):
 def run_tool(command: Sequence[str], env: Mapping[str, str]) -> int:
     """Run to the end. Interrupted, it lets the child end in its own way first and then passes the interruption on."""
     interruption: KeyboardInterrupt | None = None
-    with subprocess.Popen(command, cwd=ROOT, env=dict(env)) as process:
+    with subprocess.Popen(command, cwd=ROOT, env=dict(env), preexec_fn=die_with_parent) as process:  # noqa: PLW1509
         while process.returncode is None:
             try:
                 process.wait()
@@ -45,6 +48,15 @@ def run_tool(command: Sequence[str], env: Mapping[str, str]) -> int:
     if interruption:
         raise interruption
     return process.returncode
+
+
+def die_with_parent() -> None:
+    """To be called in a child before it starts (run.py has no threads).
+
+    On Linux the kernel then sends it SIGTERM when its parent dies, however that died.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def local_settings() -> dict[str, str]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -14,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deploy.launcher import die_with_parent
 from deploy.paths import ROOT, say, state_folder
 from deploy.services.state import State, is_alive, load_state, process_identity, save_state
 
@@ -51,7 +50,7 @@ class Programs:
                 stderr=subprocess.STDOUT,
                 # Ctrl-C in the terminal is for run.py alone, which then stops these one after the other.
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - run.py has no threads
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - run.py has no threads
             )
         program = Program(name, process, log)
         self.started.append(program)
@@ -114,9 +113,3 @@ def wait_for_page(url: str, program: Program, seconds: float = 60) -> None:
             reason = str(error)
         time.sleep(0.1)
     raise SystemExit(f"{program.name} does not answer at {url} ({reason}):\n{program.tail()}")
-
-
-def _die_with_parent() -> None:
-    """On Linux the kernel sends SIGTERM when the parent dies, however it died."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)

@@ -28,8 +28,9 @@ def demo_command(arguments: list[str]) -> int:
     parser.add_argument("--fresh", action="store_true", help="begin anew: the demo's data are deleted first")
     options = parser.parse_args(arguments)
     ensure_environment("base", "services", "demo")
-    # `kill` is as good as Ctrl-C.
+    # `kill` is as good as Ctrl-C; and a shell that starts this in the background has made it deaf to the latter.
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with (state_folder() / "demo.lock").open("a") as only_one:
         try:
             fcntl.flock(only_one, fcntl.LOCK_EX | fcntl.LOCK_NB)
