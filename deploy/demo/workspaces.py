@@ -12,7 +12,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from deploy.paths import state_folder
-from members.models import AttributeDefinition
+from members.models import AttributeDefinition, EventName
 from urm.audit.actions import record
 from urm.audit.actor import Actor, acting_as
 from urm.audit.models import AuditEntry
@@ -93,7 +93,7 @@ def make_workspaces(households: list[int], tenth: list[int]) -> list[Workspace]:
     workspaces = [Workspace(us, households, chinese=False), Workspace(cn, tenth, chinese=True)]
     for workspace in workspaces:
         with workspace.entered(), transaction.atomic():
-            _define_attributes()
+            _define_names()
             _hire(workspace.tenant)
     return workspaces
 
@@ -102,11 +102,13 @@ def _workspace(*, slug: str, name: str, **fields: Any) -> Tenant:
     return Tenant.objects.filter(slug=slug).first() or create_workspace(name=name, slug=slug, **fields)
 
 
-def _define_attributes() -> None:
+def _define_names() -> None:
     for name, (english, chinese, choices) in _CHOICES.items():
         AttributeDefinition.objects.get_or_create(
             name=name, defaults={"type": "choice", "label_en": english, "label_zh": chinese, "choices": choices}
         )
+    # So that rules may ask for it before the first one arrives.
+    EventName.objects.get_or_create(name="coupon_redeemed")
     for name, (english, chinese) in _NUMBERS.items():
         AttributeDefinition.objects.get_or_create(
             name=name, defaults={"type": "number", "label_en": english, "label_zh": chinese}
