@@ -34,7 +34,7 @@ def compute(book: RuleBook, scope: Scope, *, whole: bool) -> int:
     nodes = [*book.segments.values(), *book.tags.values(), *book.stages.values()]
     next_at = _next_at(plan, nodes, alive)
     if not whole:
-        next_at = sql(f"LEAST({state}.next_at, {{}})", next_at)
+        next_at = _not_later(next_at, state, scope)
     differs = [
         segments_differ,
         sql("cardinality({}) > 0", tags_on),
@@ -183,6 +183,14 @@ def _array(conditions: dict[int, Sql]) -> Sql:
         return Sql("'{}'::int[]")
     cases = [sql(f"CASE WHEN {{}} THEN {pk} END", condition) for pk, condition in conditions.items()]
     return sql("array_remove(ARRAY[{}], NULL)", joined(", ", cases))
+
+
+def _not_later(next_at: Sql, state: str, scope: Scope) -> Sql:
+    """Rules outside this pass may want an earlier moment. One that has come is over for the members that are looked at
+    because of it, but still to be waited for by those that are not."""
+    if scope.members is None:
+        return sql(f"LEAST({state}.next_at, {{}})", next_at)
+    return sql(f"LEAST(CASE WHEN {state}.next_at > {{}} THEN {state}.next_at END, {{}})", param(scope.as_of), next_at)
 
 
 def _next_at(plan: Plan, nodes: Sequence[Node], alive: Sql) -> Sql:

@@ -59,7 +59,7 @@ def edit_segment(
     description: str | None = None,
     value_proposition: str | None = None,
 ) -> Segment:
-    """Change what is given. A new rule is filled in the background, without events. Raises RuleError or SegmentError."""
+    """Change what is given; a new rule is filled in the background, without events. Raises RuleError, SegmentError."""
     if rule is not None and segment.kind == Segment.Kind.STATIC:
         raise SegmentError({"rule": _("A static list has no rule.")})
     with transaction.atomic():

@@ -54,7 +54,7 @@ def value_of(leaf: dict[str, Any], person: Person, as_of: dt.datetime, zone: str
         case "consent":
             return person.consents.get((leaf["channel"], leaf["purpose"]))
         case "reachable":
-            address = person.profile.get({"email": "email", "sms": "phone", "push": "-"}[leaf["channel"]])
+            address: Any = person.profile.get({"email": "email", "sms": "phone", "push": "-"}[leaf["channel"]])
             allowed = person.consents.get((leaf["channel"], leaf.get("purpose", "marketing"))) is True
             return bool(address) and allowed and (leaf["channel"], address.lower()) not in person.suppressed
         case "event":
@@ -90,7 +90,8 @@ def true_of(where: Any, event: Happening, as_of: dt.datetime, zone: str) -> bool
 
 
 def asked_type(leaf: dict[str, Any]) -> str:
-    op, value = leaf["op"], leaf.get("value")
+    op = leaf["op"]
+    value: Any = leaf.get("value")
     if op in ("is_true", "is_false"):
         return "boolean"
     if op.startswith("has") or op == "is_empty":
@@ -199,7 +200,8 @@ def instant(text: str, zone: str) -> dt.datetime:
 
 
 def met(leaf: dict[str, Any], value: Any, as_of: dt.datetime, zone: str) -> bool:
-    op, expected = leaf["op"], leaf.get("value")
+    op = leaf["op"]
+    expected: Any = leaf.get("value")
     if op == "is_missing":
         return value is None
     if value is None:
@@ -213,12 +215,12 @@ def met(leaf: dict[str, Any], value: Any, as_of: dt.datetime, zone: str) -> bool
     if isinstance(value, list):
         asked = expected if isinstance(expected, list) else [expected]
         return {
-            "has": lambda: expected in value,
-            "has_any": lambda: any(item in value for item in asked),
-            "has_all": lambda: all(item in value for item in asked),
-            "has_none": lambda: not any(item in value for item in asked),
-            "is_empty": lambda: value == [],
-        }[op]()
+            "has": expected in value,
+            "has_any": any(item in value for item in asked),
+            "has_all": all(item in value for item in asked),
+            "has_none": not any(item in value for item in asked),
+            "is_empty": value == [],
+        }[op]
     if isinstance(value, str):
         if op == "matches":
             flags = re.DOTALL | (re.IGNORECASE if leaf.get("ignore_case") else 0)
@@ -226,16 +228,16 @@ def met(leaf: dict[str, Any], value: Any, as_of: dt.datetime, zone: str) -> bool
         if leaf.get("ignore_case"):
             value = value.lower()
             expected = [item.lower() for item in expected] if isinstance(expected, list) else expected.lower()
+        if op in ("in", "not_in"):
+            return (value in expected) == (op == "in")
         return {
-            "eq": lambda: value == expected,
-            "ne": lambda: value != expected,
-            "in": lambda: value in expected,
-            "not_in": lambda: value not in expected,
-            "contains": lambda: expected in value,
-            "not_contains": lambda: expected not in value,
-            "starts_with": lambda: value.startswith(expected),
-            "ends_with": lambda: value.endswith(expected),
-        }[op]()
+            "eq": value == expected,
+            "ne": value != expected,
+            "contains": expected in value,
+            "not_contains": expected not in value,
+            "starts_with": value.startswith(expected),
+            "ends_with": value.endswith(expected),
+        }[op]
     number = Fraction(str(value))
     if op == "between":
         return Fraction(str(expected[0])) <= number <= Fraction(str(expected[1]))

@@ -4,7 +4,6 @@ import datetime as dt
 import json
 from typing import Any
 
-import pytest
 from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,12 +17,6 @@ from urm.tenancy.models import Tenant
 slow_ones = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-
-
-@pytest.fixture
-def workspace(in_acme: Tenant) -> Tenant:
-    w.declare_names()
-    return in_acme
 
 
 def answers(

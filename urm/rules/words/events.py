@@ -43,7 +43,7 @@ def _english(leaf: Leaf, params: Params, names: Names, never: bool) -> str:
     span, where = _window_en(params.get("window")), _where(params.get("where"), "en", names)
     if never:
         return f"did not {do}{where}{span}" if span else f"never {did}{where}"
-    number = number_words(leaf.op, leaf.value, "en") if leaf.op not in {"is_set", "is_missing"} else ""
+    number = number_words(leaf.op, leaf.value, "en")
     if measure.name == "count" and number:
         return f"{did}{where} {_times(leaf, number)}{span}"
     if measure.name == "days" and number:
@@ -71,7 +71,7 @@ def _chinese(leaf: Leaf, params: Params, names: Names, never: bool) -> str:
     span, where = _window_zh(params.get("window")), _where(params.get("where"), "zh", names)
     if never:
         return f"{span}没有{did}{where}" if span else f"从未{did}{where}"
-    number = number_words(leaf.op, leaf.value, "zh") if leaf.op not in {"is_set", "is_missing"} else ""
+    number = number_words(leaf.op, leaf.value, "zh")
     if measure.name == "count" and number:
         once = leaf.op == "gte" and leaf.value == 1
         return f"{span}{did}过{where}" if once else f"{span}{did}{where}次数{number}"
@@ -110,6 +110,7 @@ def _verbs(params: Params, names: Names, key: str, otherwise: str) -> str:
 
 
 def _times(leaf: Leaf, number: str) -> str:
+    number = number.replace("less", "fewer")
     single = not isinstance(leaf.value, tuple) and leaf.value in _TIMES_EN
     if leaf.op in {"eq", "ne"}:
         number = number if leaf.op == "ne" else f"exactly {number}"

@@ -87,10 +87,9 @@ def condition_words(noun: str, leaf: Leaf, language: str) -> str:
 
 
 def number_words(op: str, value: Value, language: str) -> str:
-    """`at least 3` — `不少于 3`."""
-    if zh(language):
-        return _filled(_NUMBERS_ZH[op], value, op, language)
-    return _filled(_NUMBERS_EN[op].removeprefix("is "), value, op, language)
+    """`at least 3` — `不少于 3`; nothing for an operator that compares no numbers."""
+    phrase = _NUMBERS_ZH.get(op, "") if zh(language) else _NUMBERS_EN.get(op, "").removeprefix("is ")
+    return _filled(phrase, value, op, language) if phrase else ""
 
 
 def value_words(value: Any, language: str) -> str:  # noqa: PLR0911 - one return per type
