@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
@@ -191,13 +190,3 @@ def _column(name: str, title: Any) -> Any:
 
     value.__name__ = name
     return value
-
-
-def stage_dot(color: str, label: str) -> str:
-    """A name with its colour; the word carries the meaning."""
-    return format_html(
-        '<span class="ui-chip"><svg class="ui-dot" viewBox="0 0 10 10" aria-hidden="true">'
-        '<circle cx="5" cy="5" r="5" fill="{}"/></svg>{}</span>',
-        color,
-        label,
-    )

@@ -89,6 +89,34 @@ def _spark(values: Any) -> str:
     return " ".join(f"{index * step:.1f},{22 - (value - low) / span * 20:.1f}" for index, value in enumerate(numbers))
 
 
+def sparkline(values: Any) -> SafeString | str:
+    """The trend as a small line, for a cell of a list; the figure beside it says the change."""
+    points = _spark(values)
+    if not points:
+        return ""
+    return format_html(
+        '<svg class="ui-spark ui-spark-inline" viewBox="0 0 100 24" preserveAspectRatio="none" aria-hidden="true">'
+        '<polyline points="{}"/></svg>',
+        points,
+    )
+
+
+def colored(color: str, label: Any) -> SafeString:
+    """A word with the colour of its thing; the word carries the meaning."""
+    return format_html(
+        '<span class="ui-chip"><svg class="ui-dot" viewBox="0 0 10 10" aria-hidden="true">'
+        '<circle cx="5" cy="5" r="5" fill="{}"/></svg>{}</span>',
+        color,
+        label,
+    )
+
+
+@register.filter
+def get(mapping: Any, key: Any) -> Any:
+    """`{{ people|get:id }}`: None when it is not there."""
+    return mapping.get(key)
+
+
 @register.inclusion_tag("ui/components/chart.html")
 def chart(chart: Chart) -> dict[str, Any]:
     return {"chart": chart, "id": _new_id("chart"), "data": chart.as_json()}

@@ -36,6 +36,16 @@
     });
   }
 
+  // --- <details data-ui-load="url of a fragment">: fetched when first opened
+  for (const details of document.querySelectorAll("details[data-ui-load]")) {
+    details.addEventListener("toggle", async () => {
+      if (!details.open || details.dataset.uiDone) return;
+      details.dataset.uiDone = "yes";
+      const answer = await fetch(details.dataset.uiLoad);
+      details.querySelector("[data-ui-loaded]").innerHTML = answer.ok ? await answer.text() : answer.statusText;
+    });
+  }
+
   // --- long jobs: poll until finished, slower and slower
   for (const box of document.querySelectorAll("[data-ui-progress]")) {
     const bar = box.querySelector("progress");

@@ -1,0 +1,101 @@
+"""Forms with a rule in them: JSON, checked by the language itself, with a count that follows what is typed."""
+
+import json
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from urm.rules import RuleError, check, load
+from urm.rules.workspace import current_names
+
+EMPTY_RULE = '{\n  "version": 1,\n  "all": []\n}'
+
+
+class RuleField(forms.CharField):
+    """Cleans to the parsed rule; every problem the language finds is told with its place."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        attrs = {"rows": 16, "class": "ui-code", "spellcheck": "false", "data-rule": "true"}
+        super().__init__(
+            label=gettext_lazy("Rule"),
+            widget=forms.Textarea(attrs=attrs),
+            help_text=gettext_lazy("JSON. The count beside it follows what you type."),
+            max_length=65_536,
+            **kwargs,
+        )
+
+    def prepare_value(self, value: Any) -> Any:
+        return json.dumps(value, ensure_ascii=False, indent=2) if isinstance(value, dict) else value
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            rule = load(text)
+            check(rule, current_names())
+        except RuleError as error:
+            raise forms.ValidationError([f"{problem.path}: {problem.message}" for problem in error.problems]) from error
+        return rule
+
+
+class SegmentForm(forms.Form):
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=100)
+    description = forms.CharField(label=gettext_lazy("Description"), max_length=500, required=False)
+    value_proposition = forms.CharField(
+        label=gettext_lazy("Value proposition"),
+        max_length=1000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=gettext_lazy("What these members get from us, in plain words; messages can quote it."),
+    )
+    rule = RuleField()
+
+
+class StageForm(forms.Form):
+    label_en = forms.CharField(label=gettext_lazy("Label (English)"), max_length=60)
+    label_zh = forms.CharField(label=gettext_lazy("Label (Chinese)"), max_length=60, required=False)
+    position = forms.IntegerField(
+        label=gettext_lazy("Tried as number"),
+        min_value=1,
+        max_value=1000,
+        help_text=gettext_lazy("Rules are tried in this order; the first that holds decides a member's stage."),
+    )
+    rule = RuleField()
+
+
+class TagRuleForm(forms.Form):
+    name = forms.CharField(label=gettext_lazy("Tag"), max_length=60)
+    rule = RuleField()
+
+
+def examples() -> list[dict[str, Any]]:
+    """Rules to begin with."""
+    purchase = {"fact": "event", "name": "purchase"}
+    rules: list[dict[str, Any]] = [
+        {
+            "title": _("No purchase for 45 days"),
+            "rule": {"version": 1, "all": [{**purchase, "measure": "days_since_last", "op": "gt", "value": 45}]},
+        },
+        {
+            "title": _("Spent at least 500 in the last 365 days"),
+            "rule": {
+                "version": 1,
+                "all": [{**purchase, "measure": "sum:amount", "window": {"days": 365}, "op": "gte", "value": 500}],
+            },
+        },
+        {
+            "title": _("New in the last 60 days"),
+            "rule": {
+                "version": 1,
+                "all": [{"fact": "profile", "name": "first_seen_at", "op": "within_last", "value": 60}],
+            },
+        },
+        {
+            "title": _("Can be reached by e-mail"),
+            "rule": {"version": 1, "all": [{"fact": "reachable", "channel": "email", "op": "is_true"}]},
+        },
+    ]
+    return [{"title": one["title"], "rule": json.dumps(one["rule"], indent=2)} for one in rules]
