@@ -171,7 +171,7 @@ def _moment(value: Any, now: datetime) -> str:
         raise EventError("occurred_at", _("Lies more than 5 minutes in the future. Check the sender's clock."))
     if moment < EARLIEST:
         raise EventError("occurred_at", _("Lies before 1970."))
-    return moment.isoformat()
+    return moment.astimezone(UTC).isoformat()  # PostgreSQL takes fewer offsets than Python
 
 
 def _batched(items: Iterable[Item], size: int) -> Iterable[list[Item]]:

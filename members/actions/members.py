@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import phonenumbers
@@ -220,7 +220,10 @@ def _moment(value: Any) -> datetime:
         moment = datetime.fromisoformat(value)
     except (TypeError, ValueError) as error:
         raise ValueError(_("Must be an ISO 8601 date and time, such as 2026-03-01T09:30:00Z.")) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.get_default_timezone())
+    try:  # PostgreSQL takes fewer offsets than Python
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError as error:
+        raise ValueError(_("Must lie between the years 1 and 9999.")) from error
 
 
 def _clean_attributes(value: Any) -> tuple[dict[str, Any], dict[str, str]]:

@@ -1,42 +1,36 @@
 """One of everything that an address of the API can name, in one workspace."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
+from feedback.actions import create_survey
+from feedback.models import Question
+from loyalty.actions import create_reward
 from members.actions import add_tag, upsert_member
+from segments.actions import create_segment
 from urm.tenancy.context import tenant_context
 from urm.tenancy.models import Tenant
 
-# Path parameter, or (first part of the address, path parameter) → what makes such a thing and gives its id.
-_MAKERS: dict[str | tuple[str, str], Callable[[], Any]] = {}
+# What an address, a body or a filter calls a thing → what makes one and gives its id.
+_MAKERS: dict[str, Callable[[], Any]] = {}
+
+Cast = dict[str, Any]
 
 
-def names(*parameters: str | tuple[str, str]) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
+def named(name: str) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
     def decorate(make: Callable[[], Any]) -> Callable[[], Any]:
-        _MAKERS.update(dict.fromkeys(parameters, make))
+        _MAKERS[name] = make
         return make
 
     return decorate
 
 
-@dataclass
-class Cast:
-    """`ids`: what stands in an address for each parameter."""
-
-    ids: dict[str | tuple[str, str], Any] = field(default_factory=dict)
-
-    def of(self, path: str, parameter: str, otherwise: Any) -> Any:
-        room = path.removeprefix("/api/v1/").split("/")[0]
-        return self.ids.get((room, parameter), self.ids.get(parameter, otherwise))
-
-
 def make_cast(tenant: Tenant) -> Cast:
     with tenant_context(tenant.pk):
-        return Cast({parameter: make() for parameter, make in _MAKERS.items()})
+        return {name: make() for name, make in _MAKERS.items()}
 
 
-@names("external_id")
+@named("external_id")
 def _member() -> str:
     member, _created = upsert_member(
         external_id="c-1", traits={"email": "ada@example.com", "first_name": "Ada", "attributes": {"pets": 2}}
@@ -45,6 +39,30 @@ def _member() -> str:
     return "c-1"
 
 
-@names(("members", "name"))
+@named("name")
 def _tag() -> str:
     return "vip"
+
+
+@named("segment_id")
+def _segment() -> int:
+    """A static list, so that members can be put on it."""
+    return create_segment(name="Guests", kind="static").pk
+
+
+@named("survey_id")
+def _survey() -> int:
+    question = {"kind": "nps", "text_en": "Would you recommend us?", "text_zh": "您会推荐我们吗？"}
+    return create_survey(
+        name="NPS", title_en="How did we do?", title_zh="您满意吗？", active=True, questions=[question]
+    ).pk
+
+
+@named("question_id")
+def _question() -> int:
+    return Question.objects.latest("pk").pk
+
+
+@named("reward_id")
+def _reward() -> int:
+    return create_reward(name="Mug", cost=1).pk

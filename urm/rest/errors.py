@@ -8,11 +8,13 @@ import orjson
 from django.core.exceptions import NON_FIELD_ERRORS, RequestDataTooBig
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
+from psycopg2.errorcodes import FOREIGN_KEY_VIOLATION, UNIQUE_VIOLATION
 from rest_framework import exceptions, status
 
 from urm.rules import RuleError
@@ -70,6 +72,23 @@ def _of_django_validation(error: DjangoValidationError) -> ApiError:
     return invalid({"": list(error.messages)})
 
 
+def _of_database(error: DatabaseError) -> ApiError | None:
+    """What the database's own constraints refuse, and its absence; anything else it says is a fault of ours."""
+    known: ApiError | None = None
+    state = getattr(error.__cause__, "pgcode", None)
+    if isinstance(error, ProtectedError | RestrictedError):
+        users = sorted({str(one._meta.verbose_name) for one in error.args[1]})
+        known = ApiError(409, "in_use", f"Something else uses it still: {', '.join(users)}.")
+    elif state == FOREIGN_KEY_VIOLATION:
+        known = ApiError(409, "in_use", "Something else uses it, or what it refers to has just gone.")
+    elif state == UNIQUE_VIOLATION:
+        known = ApiError(409, "conflict", "Something with the same identifying values exists already.")
+    elif isinstance(error, OperationalError | InterfaceError):
+        known = ApiError(503, "unavailable", "The database cannot be reached; repeat the request in a few seconds.")
+        known.headers["Retry-After"] = "5"
+    return known
+
+
 def _of_rule(error: RuleError) -> ApiError:
     """Paths as they stand in the body, whose field `rule` holds the rule."""
     fields: dict[str, list[str]] = {}
@@ -111,11 +130,8 @@ def as_api_error(error: Exception) -> ApiError | None:
             known = ApiError(403, "forbidden", str(error) or "The key may not do this.")
         case RequestDataTooBig():
             known = ApiError(413, "too_large", "The body is larger than 10 MB; send it in several requests.")
-        case IntegrityError() if getattr(error.__cause__, "pgcode", None) == "23505":
-            known = ApiError(409, "conflict", "Something with the same identifying values exists already.")
-        case OperationalError() | InterfaceError():
-            known = ApiError(503, "unavailable", "The database cannot be reached; repeat the request in a few seconds.")
-            known.headers["Retry-After"] = "5"
+        case DatabaseError():
+            known = _of_database(error)
     return known
 
 

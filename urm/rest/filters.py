@@ -1,5 +1,6 @@
 """Filters of lists: django-filter, and a refusal of what it does not know — a typing error must not list everybody."""
 
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
 
@@ -30,6 +31,18 @@ class StrictFilterSet(FilterSet):  # type: ignore[misc]  # comes without types
 
     The label is its description there.
     """
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Times go to the database in UTC: PostgreSQL takes fewer offsets than Python."""
+        given = self.form.cleaned_data
+        for name, value in given.items():
+            if isinstance(value, datetime):
+                try:
+                    given[name] = value.astimezone(UTC)
+                except OverflowError:
+                    raise invalid({name: ["Give a time between the years 1 and 9999."]}) from None
+        filtered: QuerySet[Any] = super().filter_queryset(queryset)
+        return filtered
 
     @classmethod
     def described(cls) -> list[dict[str, Any]]:

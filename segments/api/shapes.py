@@ -1,0 +1,191 @@
+"""What the API takes and gives."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from segments.models import Segment, Stage
+from segments.queries import rule_in_words
+from urm.rules import Explanation, Names, RuleError
+
+LANGUAGES = ("en", "zh-hans")
+RULE_HELP = "A rule; its language is described by GET /api/v1/rule-schema."
+
+
+def in_words(rule: Mapping[str, Any], names: Names) -> dict[str, str] | None:
+    """The rule as a sentence by language; None for a stored rule that no longer checks."""
+    try:
+        return {language: rule_in_words(rule, language, names=names) for language in LANGUAGES}
+    except RuleError:
+        return None
+
+
+@extend_schema_field({"type": "object", "additionalProperties": True})
+class RuleField(serializers.DictField):
+    pass
+
+
+class WordsOut(serializers.Serializer[Any]):
+    en = serializers.CharField()
+    zh_hans = serializers.CharField()
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        fields = super().get_fields()
+        return {name.replace("_", "-"): field for name, field in fields.items()}
+
+
+class SegmentOut(serializers.Serializer[Segment]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    kind = serializers.CharField(help_text="dynamic (by a rule) or static (a list).")
+    rule = RuleField(help_text="Empty for a static list.")
+    words = serializers.SerializerMethodField(help_text="The rule as a sentence; null for a list or a broken rule.")
+    size = serializers.SerializerMethodField(help_text="How many members are in it now.")
+    computing = serializers.BooleanField(source="stale", help_text="Whether a new rule is still being computed.")
+    problem = serializers.CharField(help_text="Why the rule cannot be computed any more; empty if it can.")
+    value_proposition = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+    @extend_schema_field(WordsOut(allow_null=True))
+    def get_words(self, segment: Segment) -> dict[str, str] | None:
+        return in_words(segment.rule, self.context["names"]) if segment.rule else None
+
+    def get_size(self, segment: Segment) -> int:
+        size: int = self.context["sizes"].get(segment.pk, 0)
+        return size
+
+
+class SegmentIn(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=100)
+    kind = serializers.ChoiceField(choices=Segment.Kind.choices, default=Segment.Kind.DYNAMIC)
+    rule = RuleField(required=False, allow_null=True, default=None, help_text=RULE_HELP)
+    description = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
+    value_proposition = serializers.CharField(max_length=1000, required=False, allow_blank=True, default="")
+
+
+class SegmentChange(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=100, required=False)
+    rule = RuleField(required=False, help_text=RULE_HELP)
+    description = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    value_proposition = serializers.CharField(max_length=1000, required=False, allow_blank=True)
+
+
+class PreviewIn(serializers.Serializer[Any]):
+    rule = RuleField(help_text=RULE_HELP)
+    as_of = serializers.DateTimeField(required=False, default=None, allow_null=True, help_text="Now if absent.")
+
+
+class SampleOut(serializers.Serializer[Any]):
+    external_id = serializers.CharField(allow_null=True)
+    name = serializers.CharField()
+
+
+class PreviewOut(serializers.Serializer[Any]):
+    count = serializers.IntegerField()
+    sample = SampleOut(many=True)
+    words = WordsOut()
+    as_of = serializers.DateTimeField()
+
+
+class ListMembersIn(serializers.Serializer[Any]):
+    external_ids = serializers.ListField(
+        child=serializers.CharField(max_length=200),
+        min_length=1,
+        max_length=1000,
+        help_text="Members to put on the list.",
+    )
+
+
+class ListMembersOut(serializers.Serializer[Any]):
+    added = serializers.IntegerField(help_text="How many were not on the list yet.")
+
+
+class MemberSegmentOut(serializers.Serializer[Segment]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+
+
+class StageOut(serializers.Serializer[Stage]):
+    key = serializers.CharField()
+    label_en = serializers.CharField()
+    label_zh = serializers.CharField()
+
+
+class MemberSegmentsOut(serializers.Serializer[Any]):
+    segments = MemberSegmentOut(many=True)
+    stage = StageOut(allow_null=True)
+    stage_since = serializers.DateTimeField(allow_null=True)
+
+
+def explained(node: Explanation) -> dict[str, Any]:
+    """The tree as JSON. Conditions have `expected` and `actual`, groups have `children`."""
+    shown: dict[str, Any] = {"kind": node.kind, "words": node.words, "met": node.met}
+    if node.kind == "condition":
+        shown |= {"expected": node.expected, "actual": node.actual}
+        if node.event is not None:
+            shown["event"] = {
+                "id": node.event.id,
+                "name": node.event.name,
+                "occurred_at": node.event.occurred_at,
+                "amount": node.event.amount,
+            }
+    else:
+        shown["children"] = [explained(child) for child in node.children]
+    return shown
+
+
+EXPLANATION_OUT: dict[str, Any] = {
+    "type": "object",
+    "required": ["in_segment", "explanation"],
+    "properties": {
+        "in_segment": {"type": "boolean", "description": "What is stored: may lag behind for some seconds."},
+        "explanation": {
+            "type": "object",
+            "required": ["kind", "words", "met"],
+            "properties": {
+                "kind": {"type": "string", "enum": ["all", "any", "not", "condition"]},
+                "words": {"type": "string"},
+                "met": {"type": "boolean"},
+                "expected": {"type": "string", "description": "Of a condition."},
+                "actual": {"type": "string", "description": "Of a condition."},
+                "event": {"type": "object", "description": "The event that decided a condition."},
+                "children": {
+                    "type": "array",
+                    "items": {"type": "object"},
+                    "description": "Of a group.",
+                },
+            },
+        },
+    },
+}
+
+RULE_EXAMPLE = {"fact": "event", "name": "purchase", "measure": "count", "op": "gte", "value": 3}
+WORDS_EXAMPLE = {"en": "number of purchase events is at least 3", "zh-hans": "purchase 的次数不少于 3"}
+SEGMENT_EXAMPLE = {
+    "id": 7,
+    "name": "Regulars",
+    "description": "",
+    "kind": "dynamic",
+    "rule": {"version": 1, **RULE_EXAMPLE},
+    "words": WORDS_EXAMPLE,
+    "size": 1284,
+    "computing": False,
+    "problem": "",
+    "value_proposition": "Free delivery for those who come often.",
+    "created_at": "2026-03-01T09:30:00Z",
+    "updated_at": "2026-03-01T09:30:00Z",
+}
+EXPLANATION_EXAMPLE = {
+    "in_segment": False,
+    "explanation": {
+        "kind": "condition",
+        "words": WORDS_EXAMPLE["en"],
+        "met": False,
+        "expected": "at least 3",
+        "actual": "1",
+    },
+}
