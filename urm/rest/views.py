@@ -128,7 +128,9 @@ class ApiView(GenericAPIView[Any]):
         if any("\0" in value for value in kwargs.values() if isinstance(value, str)):
             raise not_found()
         if "%00" in request.META.get("QUERY_STRING", ""):
-            names = [name for name, value in request.query_params.items() if "\0" in name or "\0" in str(value)]
+            names = [
+                name for name, values in request.query_params.lists() if "\0" in "".join([name, *map(str, values)])
+            ]
             raise invalid({name.replace("\0", "�"): ["Contains the character U+0000; remove it."] for name in names})
 
     def _answer_once(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
