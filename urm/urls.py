@@ -10,9 +10,11 @@ handler500 = "urm.rest.errors.handler500"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("members.api.urls")),
     path("api/v1/", include("segments.api.urls")),
+    path("api/v1/", include("campaigns.api.urls")),
     path("api/v1/", include("feedback.api.urls")),
     path("api/v1/", include("loyalty.api.urls")),
     path("", include("feedback.api.page_urls")),
+    path("", include("campaigns.api.page_urls")),
     path("", include("urm.rest.urls")),
     path("", include("urm.ui.urls")),
 ]

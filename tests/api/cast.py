@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from campaigns.actions.campaigns import create_campaign
+from campaigns.actions.messages import create_message
 from feedback.actions import create_survey
 from feedback.models import Question
 from loyalty.actions import create_reward
@@ -66,3 +68,11 @@ def _question() -> int:
 @named("reward_id")
 def _reward() -> int:
     return create_reward(name="Mug", cost=1).pk
+
+
+@named("campaign_id")
+def _campaign() -> int:
+    body = '<p>Hello <a href="{{ unsubscribe_url }}">no more</a></p>'
+    segment = create_segment(name="Readers", kind="static")
+    message = create_message(name="Hello", subject="Hello", body=body)
+    return create_campaign(name="Hello", segment=segment, message=message).pk

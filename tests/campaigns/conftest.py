@@ -11,7 +11,7 @@ from campaigns.actions.messages import create_message
 from campaigns.models import Campaign, Message
 from members.actions import record_consent
 from members.models import Member, MemberState
-from segments.models import Segment
+from segments.models import Segment, StaticMember
 from tests.channels.smtp_server import Taken, smtp_server
 
 BODY = """
@@ -30,12 +30,15 @@ def mail_server(settings: Settings) -> Iterator[Taken]:
 
 
 def make_segment(name: str = "Regulars") -> Segment:
-    return Segment.objects.create(name=name, value_proposition="Fresh bread & cheese")
+    return Segment.objects.create(
+        name=name, kind=Segment.Kind.STATIC, stale=False, value_proposition="Fresh bread & cheese"
+    )
 
 
 def make_member(segment: Segment, number: int, *, consent: bool = True, **fields: Any) -> Member:
     values = {"email": f"ok{number}@example.com", "first_name": f"Name{number}", **fields}
     member = Member.objects.create(external_id=f"m-{number}", **values)
+    StaticMember.objects.create(segment=segment, member=member, added_by="test")
     MemberState.objects.create(member=member, segment_ids=[segment.pk])
     if consent:
         record_consent(member=member, channel="email", purpose="marketing", granted=True, source="test")
