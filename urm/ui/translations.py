@@ -64,10 +64,16 @@ def _messages(source: str) -> Iterator[tuple[int, Key]]:
 
 
 def unfold_strings() -> dict[Key, list[tuple[str, int]]]:
-    """unfold brings no catalogue; what Django's own does not cover stands in ours."""
+    """unfold brings no catalogue; what Django's own does not cover stands in ours. Of its extras we use the filters."""
     import unfold  # noqa: PLC0415 - only this command needs its folder
 
-    return strings_of(Path(unfold.__file__).parent)
+    ours = ("unfold/contrib/filters/", "unfold/contrib/forms/")
+    found = {}
+    for key, places in strings_of(Path(unfold.__file__).parent).items():
+        used = [place for place in places if "/contrib/" not in place[0] or place[0].startswith(ours)]
+        if used and not all("wysiwyg" in place[0] or "crispy" in place[0] for place in used):
+            found[key] = used
+    return found
 
 
 def read_catalogue(room: str) -> Catalog:
