@@ -53,7 +53,7 @@ def absorbing(context: Context) -> Row:
         "1",
         median(b / a for a, b in pairs),
         f"{BATCH / ours:,.0f} events/s ÷ {BATCH / limit:,.0f} rows/s",
-        costs={"absorb_database_seconds": ours / BATCH},
+        costs={"absorb.event_seconds": ours / BATCH},
     )
 
 
