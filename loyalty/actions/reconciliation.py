@@ -1,6 +1,9 @@
 """Comparing what is stored with what the ledger says."""
 
+from typing import Any
+
 import structlog
+from django.db import transaction
 
 from loyalty.actions.ledger import run
 from loyalty.models import Reconciliation
@@ -47,9 +50,17 @@ def reconcile() -> Reconciliation:
             "ledger_lifetime": int(earned),
             "wrong_lots": wrong,
         }
-        for account, balance, ledger, lots, lifetime, earned, wrong in run(_COMPARE)
+        for account, balance, ledger, lots, lifetime, earned, wrong in _compare()
     ]
     [(accounts,)] = run("SELECT count(*) FROM loyalty_account WHERE tenant_id = {tenant} AND kind = 'member'")
     if drifts:
         log.error("loyalty.drift", accounts=len(drifts), first=drifts[0])
     return Reconciliation.objects.create(accounts=accounts, drifts=drifts)
+
+
+def _compare() -> list[tuple[Any, ...]]:
+    with transaction.atomic():
+        # The statement reads everything once. For a tenant that the table's statistics do not know yet, the planner
+        # expects a row or two and would join each list in a loop over the other: minutes instead of a second.
+        run("SET LOCAL enable_nestloop = off")
+        return run(_COMPARE)
