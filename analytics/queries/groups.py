@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from django.apps import apps
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from members.models import Member
+from segments.models import Segment, Stage
 from urm.tenancy.context import require_tenant
 
 # For each dimension a query that yields (member_id, key as text). Members that it leaves out have the key "".
@@ -43,9 +43,10 @@ def group_labels(by: str | None, keys: Iterable[str]) -> dict[str, str]:
     labels = {key: key for key in keys}
     if by == "gender":
         labels |= {key: str(label) for key, label in Member.Gender.choices if key in keys}
-    elif by in ("stage", "segment"):
-        model = apps.get_model("segments", by)
-        labels |= {str(pk): name for pk, name in model._default_manager.values_list("pk", "name") if str(pk) in keys}
+    elif by == "stage":
+        labels |= {str(stage.pk): stage.label for stage in Stage.objects.all() if str(stage.pk) in keys}
+    elif by == "segment":
+        labels |= {str(pk): name for pk, name in Segment.objects.values_list("pk", "name") if str(pk) in keys}
     if "" in keys:
         labels[""] = _("no segment") if by == "segment" else _("no stage") if by == "stage" else _("unknown")
     return labels if by else {"": ""}

@@ -1,6 +1,5 @@
 """Roll-ups hold exactly what a direct computation over the events gives, however the events arrive."""
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -13,49 +12,14 @@ from hypothesis import strategies as st
 from analytics.actions import change_kpi_settings, request_rebuild
 from analytics.consumers import keep_rollups, next_night
 from analytics.models import CohortCell, MemberDay, MemberSummary, PeriodTotals, StaleDay
-from members.actions import accept_events, canonical_event
 from members.consumers import replay
-from members.consumers.absorb import absorb
 from tests.analytics import reference
 from tests.analytics.reference import Happened
+from tests.analytics.sending import NOW, purchase, roll, send
 from urm.tenancy.context import tenant_context
 from urm.tenancy.models import Tenant
 
-NOW = datetime(2025, 7, 16, 12, tzinfo=UTC)
 BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
-
-
-def send(events: Sequence[Happened]) -> None:
-    for trusted in (True, False):
-        items = [
-            canonical_event(
-                {
-                    "external_id": event.member,
-                    "name": event.name,
-                    "occurred_at": event.at.isoformat(),
-                    "amount": None if event.amount is None else str(event.amount),
-                },
-                trusted=trusted,
-                now=NOW,
-            )
-            for event in events
-            if event.trusted is trusted
-        ]
-        if items:
-            accept_events(items)
-    while absorb():
-        pass
-
-
-def roll(now: datetime = NOW, batch: int = 20_000) -> None:
-    while keep_rollups(now=now, batch=batch):
-        pass
-
-
-def purchase(member: str, day: str, amount: str = "10") -> Happened:
-    """A purchase at noon UTC."""
-    return Happened(member, "purchase", datetime.fromisoformat(f"{day}T12:00:00+00:00"), Decimal(amount))
-
 
 happenings = st.lists(
     st.builds(
