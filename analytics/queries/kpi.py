@@ -95,6 +95,10 @@ class Kpi(ABC):
     @abstractmethod
     def points(self, question: Question) -> list[Point]: ...
 
+    def circumstances(self, question: Question) -> list[str]:
+        """Sentences on the settings that the figure depends on, to be shown with its definition."""
+        return []
+
 
 _registry: dict[str, Kpi] = {}
 

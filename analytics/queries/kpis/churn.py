@@ -1,3 +1,4 @@
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from analytics.models import Grain
@@ -20,6 +21,9 @@ class Churn(Kpi):
     grains = (Grain.MONTH,)
     good_when = "down"
     order = 80
+
+    def circumstances(self, question: Question) -> list[str]:
+        return [gettext("Days until lost: %(days)s.") % {"days": question.settings.churn_window_days}]
 
     def points(self, question: Question) -> list[Point]:
         months = {month.start: month for month in question.periods}

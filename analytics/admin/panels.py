@@ -1,0 +1,104 @@
+"""What this app shows on the home page."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from analytics.admin.figures import chart_of, heatmap_of, tile_of
+from analytics.models import Grain
+from analytics.queries import Kpi, Question, ask, kpi_named, measure
+from urm.tenancy.middleware import WorkspaceRequest
+from urm.ui.components import Chart, Series
+from urm.ui.panels import panel
+
+TILES = ("active_members", "new_members", "revenue", "repeat_purchase_rate", "churn", "clv", "nps")
+
+
+def _known(*names: str) -> list[Kpi]:
+    """Those of the figures that are there: any may be deleted."""
+    return [kpi for kpi in map(kpi_named, names) if kpi is not None]
+
+
+@panel(
+    "home",
+    title=gettext_lazy("Key figures"),
+    capability="analytics.view",
+    template="analytics/panels/tiles.html",
+    order=10,
+    width="full",
+)
+def tiles(request: WorkspaceRequest, _subject: Any) -> dict[str, Any] | None:
+    kpis = [kpi for kpi in _known(*TILES) if Grain.MONTH in kpi.grains]
+    if not kpis:
+        return None
+    question = ask(kpis[0], {"period": Grain.MONTH}, tenant=request.workspace)
+    return {"tiles": [tile_of(kpi, question, request.workspace) for kpi in kpis]}
+
+
+@panel(
+    "home",
+    title="",
+    capability="analytics.view",
+    template="analytics/panels/chart.html",
+    order=30,
+)
+def stages(request: WorkspaceRequest, _subject: Any) -> dict[str, Any] | None:
+    return _chart("members_by_stage", request)
+
+
+@panel(
+    "home",
+    title="",
+    capability="analytics.view",
+    template="analytics/panels/retention.html",
+    order=40,
+    width="full",
+)
+def cohorts(request: WorkspaceRequest, _subject: Any) -> dict[str, Any] | None:
+    for kpi in _known("cohort_retention"):
+        measured = measure(kpi, ask(kpi, {}, tenant=request.workspace), tenant=request.workspace)
+        return {"kpi": kpi, "map": heatmap_of(measured) if measured.points else None, "unit": kpi.offset_title}
+    return None
+
+
+@panel(
+    "home",
+    title="",
+    capability="loyalty.view",
+    template="analytics/panels/chart.html",
+    order=60,
+)
+def points(request: WorkspaceRequest, _subject: Any) -> dict[str, Any] | None:
+    """Issued and redeemed side by side."""
+    kpis = _known("points_issued", "points_redeemed")
+    if not kpis:
+        return None
+    question: Question = ask(kpis[0], {"period": Grain.MONTH}, tenant=request.workspace)
+    charts = [chart_of(measure(kpi, question, tenant=request.workspace)) for kpi in kpis]
+    if not any(value for chart in charts for one in chart.series for value in one.values):
+        return {"chart": None, "kpi": kpis[0], "nothing": _("No points have been given yet.")}
+    return {
+        "chart": Chart(
+            title=_("Points issued and redeemed"),
+            labels=charts[0].labels,
+            series=[Series(one.label, one.values) for chart in charts for one in chart.series],
+            x_title=charts[0].x_title,
+            y_title=charts[0].y_title,
+            kind="bar",
+            definition=" ".join(f"{kpi.label}: {kpi.definition}" for kpi in kpis),
+            incomplete_last=charts[0].incomplete_last,
+        )
+    }
+
+
+def _chart(name: str, request: WorkspaceRequest) -> dict[str, Any] | None:
+    for kpi in _known(name):
+        measured = measure(kpi, ask(kpi, {}, tenant=request.workspace), tenant=request.workspace)
+        chart = chart_of(measured) if measured.points else None
+        return {
+            "chart": chart,
+            "kpi": kpi,
+            "nothing": _("The first figures stand here after the next look, at two at night."),
+        }
+    return None
