@@ -13,7 +13,6 @@ from members.actions import EventError, accept_events, canonical_event, canonica
 from members.api.shapes import EVENT_EXAMPLE, EVENTS_IN, EVENTS_OUT, IDENTIFY_IN, TRAITS_EXAMPLE
 from members.queries import inbox_is_absorbed, members_are_refreshed
 from urm.rest.errors import ApiError, invalid
-from urm.rest.json import MAX_REQUEST
 from urm.rest.schema import documented
 from urm.rest.views import ApiRequest, ApiView
 from urm.tenancy.models import ApiKey
@@ -68,7 +67,7 @@ class _Accepting(ApiView):
 
 
 class EventList(_Accepting):
-    max_body = MAX_REQUEST
+    takes_batches = True
 
     @documented(
         "Send events",

@@ -1,78 +1,107 @@
-"""One of everything that an address of the API can name, in one workspace."""
+"""One of everything that an address, a body or a filter of the API can name, in one workspace — or several of each."""
 
 from collections.abc import Callable
 from typing import Any
 
 from campaigns.actions.campaigns import create_campaign
 from campaigns.actions.messages import create_message
-from feedback.actions import create_survey
-from feedback.models import Question
-from loyalty.actions import create_reward
-from members.actions import add_tag, upsert_member
-from segments.actions import create_segment
-from urm.tenancy.context import tenant_context
+from feedback.actions import create_survey, submit_response
+from feedback.models import Question, Survey
+from loyalty.actions import adjust_points, create_reward, redeem_reward
+from loyalty.models import Reward
+from members.actions import accept_events, add_tag, canonical_event, record_consent, upsert_member
+from members.models import Member
+from segments.actions import add_to_list, create_segment
+from segments.models import Segment
+from urm.tenancy.context import require_tenant, tenant_context
 from urm.tenancy.models import Tenant
+from urm.tenancy.work import drain
 
-# What an address, a body or a filter calls a thing → what makes one and gives its id.
-_MAKERS: dict[str, Callable[[], Any]] = {}
+# In this order; each makes the n-th of its kind and gives its id.
+_MAKERS: dict[str, Callable[[int], Any]] = {}
 
 Cast = dict[str, Any]
 
 
-def named(name: str) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
-    def decorate(make: Callable[[], Any]) -> Callable[[], Any]:
+def named(name: str) -> Callable[[Callable[[int], Any]], Callable[[int], Any]]:
+    def decorate(make: Callable[[int], Any]) -> Callable[[int], Any]:
         _MAKERS[name] = make
         return make
 
     return decorate
 
 
-def make_cast(tenant: Tenant) -> Cast:
+def make_cast(tenant: Tenant, n: int = 1) -> Cast:
     with tenant_context(tenant.pk):
-        return {name: make() for name, make in _MAKERS.items()}
+        return {name: make(n) for name, make in _MAKERS.items()}
+
+
+def make_crowd(tenant: Tenant, count: int) -> Cast:
+    """`count` of each; what belongs to another thing, such as a redemption, belongs to the first of them."""
+    cast, *_others = [make_cast(tenant, n) for n in range(1, count + 1)]
+    with tenant_context(tenant.pk):
+        for n in range(1, count + 1):
+            _belonging_to_the_first(n)
+    drain(tenant.pk)
+    return cast
 
 
 @named("external_id")
-def _member() -> str:
-    member, _created = upsert_member(
-        external_id="c-1", traits={"email": "ada@example.com", "first_name": "Ada", "attributes": {"pets": 2}}
-    )
-    add_tag(member=member, name="vip")
-    return "c-1"
+def _member(n: int) -> str:
+    traits = {"email": f"ada{n}@example.com", "first_name": "Ada", "attributes": {"pets": 2}}
+    member, _created = upsert_member(external_id=f"c-{n}", traits=traits)
+    add_tag(member=member, name=f"vip{n}")
+    return f"c-{n}"
 
 
 @named("name")
-def _tag() -> str:
-    return "vip"
+def _tag(n: int) -> str:
+    return f"vip{n}"
 
 
 @named("segment_id")
-def _segment() -> int:
+def _segment(n: int) -> int:
     """A static list, so that members can be put on it."""
-    return create_segment(name="Guests", kind="static").pk
+    return create_segment(name=f"Guests {n}", kind="static").pk
 
 
 @named("survey_id")
-def _survey() -> int:
+def _survey(n: int) -> int:
     question = {"kind": "nps", "text_en": "Would you recommend us?", "text_zh": "您会推荐我们吗？"}
-    return create_survey(
-        name="NPS", title_en="How did we do?", title_zh="您满意吗？", active=True, questions=[question]
-    ).pk
+    titles = {"title_en": "How did we do?", "title_zh": "您满意吗？"}
+    return create_survey(name=f"NPS {n}", active=True, questions=[question], **titles).pk
 
 
 @named("question_id")
-def _question() -> int:
+def _question(n: int) -> int:
     return Question.objects.latest("pk").pk
 
 
 @named("reward_id")
-def _reward() -> int:
-    return create_reward(name="Mug", cost=1).pk
+def _reward(n: int) -> int:
+    return create_reward(name=f"Mug {n}", cost=1).pk
 
 
 @named("campaign_id")
-def _campaign() -> int:
+def _campaign(n: int) -> int:
     body = '<p>Hello <a href="{{ unsubscribe_url }}">no more</a></p>'
-    segment = create_segment(name="Readers", kind="static")
-    message = create_message(name="Hello", subject="Hello", body=body)
-    return create_campaign(name="Hello", segment=segment, message=message).pk
+    message = create_message(name=f"Hello {n}", subject="Hello", body=body)
+    return create_campaign(name=f"Hello {n}", segment=Segment.objects.latest("pk"), message=message).pk
+
+
+def _belonging_to_the_first(n: int) -> None:
+    member = Member.objects.get(external_id="c-1")
+    visit = {"external_id": "c-1", "name": f"visit {n}"}
+    accept_events([canonical_event(visit, trusted=True, now=member.created_at)])
+    drain(require_tenant(), names=["stream"])
+    record_consent(member=member, channel="email", purpose=f"news{n}", granted=True, source="checkout")
+    add_to_list(segment=Segment.objects.earliest("pk"), members=[Member.objects.get(external_id=f"c-{n}")])
+    create_segment(
+        name=f"Visitors {n}",
+        rule={"fact": "event", "name": f"visit {n}", "measure": "count", "op": "gte", "value": 1},
+    )
+    adjust_points(member=member, points=1, reason="welcome", idempotency_key=f"welcome {n}")
+    redeem_reward(member=member, reward=Reward.objects.earliest("pk"), idempotency_key=f"mug {n}")
+    survey = Survey.objects.earliest("pk")
+    [question] = survey.questions.all()
+    submit_response(survey=survey, answers={question.pk: 9}, source="api", member=member)

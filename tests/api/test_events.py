@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from members.models import DirtyMember, Event, InboxEntry
+from members.models import Event, InboxEntry
 from tests.rest.client import ApiClient, make_key
 from urm.tenancy.context import tenant_context
 from urm.tenancy.models import Tenant, Wakeup
@@ -145,8 +145,6 @@ def test_waiting_answers_200_when_absorbed_and_202_when_not() -> None:
 
     def work() -> None:
         drain(tenant.pk)
-        with tenant_context(tenant.pk):
-            DirtyMember.objects.all().delete()  # as the refresh of segments does
         connection.close()
 
     worker = threading.Timer(0.3, work)

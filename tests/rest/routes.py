@@ -65,7 +65,7 @@ class Fault(ApiView):
 class Browser(ApiView):
     required_scope = "events.write"
     publishable = True
-    max_body = 10 * 1024 * 1024
+    takes_batches = True
 
     def post(self, request: ApiRequest) -> HttpResponseBase:
         from rest_framework.response import Response  # noqa: PLC0415

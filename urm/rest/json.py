@@ -19,7 +19,7 @@ NUL = b"\\u0000"
 
 
 class JSONParser(BaseParser):
-    """Reads the body as Django keeps it, so that it can be hashed too. A view may raise `max_body` and `max_depth`."""
+    """Reads the body as Django keeps it, so that it can be hashed too. Its limits are the view's."""
 
     media_type = "application/json"
 
@@ -29,7 +29,7 @@ class JSONParser(BaseParser):
         assert parser_context is not None
         body: bytes = parser_context["request"]._request.body
         view = parser_context["view"]
-        return loads(body, limit=view.max_body, depth=view.max_depth)
+        return loads(body, limit=view.max_body, depth=view.max_depth, batch=view.takes_batches)
 
 
 class JSONRenderer(BaseRenderer):
@@ -48,29 +48,30 @@ def dumps(data: Any) -> bytes:
     return orjson.dumps(data, default=str, option=orjson.OPT_NON_STR_KEYS)
 
 
-def loads(body: bytes, *, limit: int = MAX_OBJECT, depth: int = MAX_DEPTH) -> Any:
-    """Parse and check. A longer body than `limit` is refused unread; lists of objects are checked object by object."""
-    if len(body) > limit:
-        raise too_large(len(body), limit)
+def loads(body: bytes, *, limit: int = MAX_OBJECT, depth: int = MAX_DEPTH, batch: bool = False) -> Any:
+    """Parse and check. A longer body than `limit` is refused unread; in a batch, `limit` holds for each of its items."""
+    most = MAX_REQUEST if batch else limit
+    if len(body) > most:
+        raise too_large(len(body), most)
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise ApiError(400, "malformed_json", f"The body is not JSON: {error}.") from error
-    if isinstance(value, list) and limit > MAX_OBJECT:
+    if batch and isinstance(value, list):
         if len(value) > MAX_ITEMS:
             raise ApiError(
                 413, "too_large", f"The list has {len(value)} items; send at most {MAX_ITEMS} in one request."
             )
-        weigh = len(body) > MAX_OBJECT
+        weigh = len(body) > limit
         for at, item in enumerate(value):
             check(item, f"[{at}]", depth)
-            if weigh and len(orjson.dumps(item)) > MAX_OBJECT:
+            if weigh and len(orjson.dumps(item)) > limit:
                 raise ApiError(
                     413, "too_large", f"[{at}] is larger than 256 KB; shorten it.", {f"[{at}]": ["Shorten it."]}
                 )
     else:
-        if limit > MAX_OBJECT and len(body) > MAX_OBJECT:
-            raise too_large(len(body), MAX_OBJECT)
+        if len(body) > limit:
+            raise too_large(len(body), limit)
         check(value, "", depth)
     if NUL in body:
         _refuse_nul(value, "")

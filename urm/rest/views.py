@@ -48,6 +48,7 @@ class ApiView(GenericAPIView[Any]):
     publishable: ClassVar[bool] = False  # whether publishable keys may call, from their origins
     max_body: ClassVar[int] = MAX_OBJECT
     max_depth: ClassVar[int] = MAX_DEPTH
+    takes_batches: ClassVar[bool] = False  # a list of up to 1,000 objects, each within the limits, 10 MB in all
     ordering: ClassVar[tuple[str, ...]] = ("-id",)
     filterset_class: ClassVar[Any] = None
 
