@@ -49,7 +49,7 @@ def dumps(data: Any) -> bytes:
 
 
 def loads(body: bytes, *, limit: int = MAX_OBJECT, depth: int = MAX_DEPTH, batch: bool = False) -> Any:
-    """Parse and check. A longer body than `limit` is refused unread; in a batch, `limit` holds for each of its items."""
+    """Parse and check. A body longer than `limit` is refused unread; in a batch it holds for each item."""
     most = MAX_REQUEST if batch else limit
     if len(body) > most:
         raise too_large(len(body), most)
