@@ -66,7 +66,7 @@ def _expiring(plan: Plan) -> Operand:
         " min(l.expires_at) FILTER (WHERE l.expires_at > {}) AS falls_at,"
         " min(l.expires_at) FILTER (WHERE l.expires_at > {} + interval '30 days') - interval '30 days' AS rises_at"
         " FROM loyalty_lot l JOIN loyalty_account o ON o.tenant_id = {} AND o.id = l.account_id {}"
-        " WHERE l.tenant_id = {} AND l.remaining > 0 AND l.expires_at IS NOT NULL GROUP BY o.member_id) ALIAS"
+        " WHERE l.tenant_id = {} AND l.is_open AND l.expires_at IS NOT NULL GROUP BY o.member_id) ALIAS"
         " ON ALIAS.member_id = m.id",
         as_of, as_of, as_of, as_of, plan.scope.tenant, members, plan.scope.tenant,
     )  # fmt: skip

@@ -59,7 +59,7 @@ def expiring(account: Account, *, at: datetime | None = None) -> int:
     """Unspent points whose expiry lies in (at, at + 30 days]: at that very moment they are gone."""
     at = at or timezone.now()
     total: int | None = Lot.objects.filter(
-        account=account, remaining__gt=0, expires_at__gt=at, expires_at__lte=at + EXPIRING_WITHIN
+        account=account, is_open=True, expires_at__gt=at, expires_at__lte=at + EXPIRING_WITHIN
     ).aggregate(total=Sum("remaining"))["total"]
     return total or 0
 
@@ -122,7 +122,7 @@ def programme() -> Programme | None:
 
 def next_expiry() -> datetime | None:
     return (
-        Lot.objects.filter(remaining__gt=0, expires_at__isnull=False)
+        Lot.objects.filter(is_open=True, expires_at__isnull=False)
         .order_by("expires_at")
         .values_list("expires_at", flat=True)
         .first()

@@ -38,8 +38,10 @@ WITH given AS (
         AS g (event_id, member_id, points, occurred_at, expires_at, hash)
 ), posted AS (
     INSERT INTO loyalty_transfer (tenant_id, debit_account_id, credit_account_id, amount, kind, idempotency_key,
-                                  body_hash, reason, event_id, occurred_at, created_at)
-    SELECT {tenant}, i.id, a.id, g.points, 'earn', 'event:' || g.event_id, g.hash, '', g.event_id, g.occurred_at, now()
+                                  body_hash, reason, event_id, lot_ids, lot_points, occurred_at,
+                                  created_at)
+    SELECT {tenant}, i.id, a.id, g.points, 'earn', 'event:' || g.event_id, g.hash, '', g.event_id, '{{}}', '{{}}',
+           g.occurred_at, now()
     FROM given g
     JOIN loyalty_account a ON a.tenant_id = {tenant} AND a.member_id = g.member_id
     JOIN loyalty_account i ON i.tenant_id = {tenant} AND i.kind = 'issued'

@@ -16,18 +16,15 @@ WITH due AS (
     SELECT l.id, l.account_id, l.remaining, g.hash, l.expires_at
     FROM unnest(%(lots)s::bigint[], %(hashes)s::bytea[]) AS g (id, hash)
     JOIN loyalty_lot l ON l.tenant_id = {tenant} AND l.id = g.id
-    WHERE l.remaining > 0
+    WHERE l.is_open
 ), emptied AS (
     UPDATE loyalty_lot l SET remaining = 0 FROM due d WHERE l.tenant_id = {tenant} AND l.id = d.id
 ), posted AS (
     INSERT INTO loyalty_transfer (tenant_id, debit_account_id, credit_account_id, amount, kind, idempotency_key,
-                                  body_hash, reason, occurred_at, created_at)
-    SELECT {tenant}, d.account_id, e.id, d.remaining, 'expire', 'expire:' || d.id, d.hash, '', d.expires_at, %(now)s
+                                  body_hash, reason, lot_ids, lot_points, occurred_at, created_at)
+    SELECT {tenant}, d.account_id, e.id, d.remaining, 'expire', 'expire:' || d.id, d.hash, '', ARRAY[d.id],
+           ARRAY[d.remaining], d.expires_at, %(now)s
     FROM due d JOIN loyalty_account e ON e.tenant_id = {tenant} AND e.kind = 'expired'
-    ON CONFLICT DO NOTHING RETURNING id, idempotency_key
-), taken AS (
-    INSERT INTO loyalty_allocation (tenant_id, transfer_id, lot_id, amount)
-    SELECT {tenant}, p.id, d.id, d.remaining FROM posted p JOIN due d ON p.idempotency_key = 'expire:' || d.id
     ON CONFLICT DO NOTHING
 ), sums AS (
     SELECT account_id, sum(remaining)::bigint AS points FROM due GROUP BY 1
@@ -42,7 +39,7 @@ def expire_points(*, limit: int = 2000) -> int:
     """Expire up to `limit` lots that are due; returns how many were looked at."""
     now = timezone.now()
     due = list(
-        Lot.objects.filter(remaining__gt=0, expires_at__lte=now)
+        Lot.objects.filter(is_open=True, expires_at__lte=now)
         .order_by("expires_at")
         .values_list("pk", "account__member_id")[:limit]
     )

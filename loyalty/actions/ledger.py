@@ -5,6 +5,7 @@ account row and only then, in a later statement with a fresh view, looks at its 
 """
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from loyalty.actions.tiers import move_tiers
 from loyalty.events import PointsAdjusted
-from loyalty.models import Account, Allocation, Lot, Programme, Redemption, Transfer
+from loyalty.models import Account, Lot, Programme, Redemption, Transfer
 from members.actions import emit, mark_dirty
 from members.models import Member
 from urm.audit.actions import record
@@ -43,6 +44,14 @@ class KeyTakenError(Exception):
     """Inside a transaction: the idempotency key has a transfer already. Roll back, then look at it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What taking points made; `balance` is what is left."""
+
+    transfer_id: int
+    balance: int
+
+
 # The one conditional statement that changes a balance downwards; it also is the account's lock.
 DEBIT = """
 UPDATE loyalty_account SET balance = balance - %(amount)s
@@ -50,33 +59,27 @@ WHERE tenant_id = {tenant} AND member_id = %(member)s AND balance >= %(amount)s
 RETURNING id, balance
 """
 
-# Takes %(amount)s from the open lots, %(first)s before the others, then what expires first; writes the transfer and
-# what it took from which lot. Nothing comes back when the open lots hold too little or the key is taken.
+# In the order of spending: `first` before the others, then what expires first. Read after the account is locked.
+OPEN_LOTS = """
+SELECT id, remaining FROM loyalty_lot
+WHERE tenant_id = {tenant} AND account_id = %(account)s AND is_open AND (expires_at IS NULL OR expires_at > %(at)s)
+ORDER BY expires_at, id
+"""
+
 SPEND = """
-WITH open AS (
-    SELECT id, remaining,
-           sum(remaining) OVER (ORDER BY (id = %(first)s) DESC, expires_at NULLS LAST, id) - remaining AS before
-    FROM loyalty_lot
-    WHERE tenant_id = {tenant} AND account_id = %(account)s AND remaining > 0
-      AND (expires_at IS NULL OR expires_at > %(at)s)
-), share AS (
-    SELECT id, least(remaining, %(amount)s - before)::bigint AS amount FROM open WHERE before < %(amount)s
-), spent AS (
-    UPDATE loyalty_lot l SET remaining = l.remaining - s.amount FROM share s
-    WHERE l.tenant_id = {tenant} AND l.id = s.id
-), posted AS (
-    INSERT INTO loyalty_transfer (tenant_id, debit_account_id, credit_account_id, amount, kind, idempotency_key,
-                                  body_hash, reason, reverses_id, occurred_at, created_at)
-    SELECT {tenant}, %(account)s, o.id, %(amount)s, %(kind)s, %(key)s, %(hash)s, %(reason)s, %(reverses)s, %(at)s,
-           %(at)s
-    FROM loyalty_account o WHERE o.tenant_id = {tenant} AND o.kind = %(to)s
-      AND (SELECT sum(amount) FROM share) = %(amount)s
-    ON CONFLICT DO NOTHING RETURNING id
-), taken AS (
-    INSERT INTO loyalty_allocation (tenant_id, transfer_id, lot_id, amount)
-    SELECT {tenant}, p.id, s.id, s.amount FROM posted p, share s ON CONFLICT DO NOTHING
-)
-SELECT id FROM posted
+UPDATE loyalty_lot l SET remaining = l.remaining - s.points
+FROM unnest(%(lots)s::bigint[], %(shares)s::bigint[]) AS s (id, points)
+WHERE l.tenant_id = {tenant} AND l.id = s.id
+"""
+
+# Nothing comes back when the key is taken.
+POST = """
+INSERT INTO loyalty_transfer (tenant_id, debit_account_id, credit_account_id, amount, kind, idempotency_key, body_hash,
+                              reason, reverses_id, lot_ids, lot_points, occurred_at, created_at)
+SELECT {tenant}, %(account)s, id, %(amount)s, %(kind)s, %(key)s, %(hash)s, %(reason)s, %(reverses)s, %(lots)s::bigint[],
+       %(shares)s::bigint[], %(at)s, %(at)s
+FROM loyalty_account WHERE tenant_id = {tenant} AND kind = %(to)s
+ON CONFLICT DO NOTHING RETURNING id
 """
 
 CREDIT = """
@@ -144,32 +147,49 @@ def spend(
     at: datetime,
     reverses: Transfer | None = None,
     first: int | None = None,
-) -> tuple[int, int]:
-    """Take points from a member, inside the caller's transaction: (transfer id, balance after).
+) -> Spent:
+    """Take points from a member, inside the caller's transaction; those of the lot `first` before any others.
 
     Raises KeyTakenError, or LoyaltyError when the points that are still good do not suffice.
     """
     debited = run(DEBIT, member=member_id, amount=amount)
     if debited:
         [(account, balance)] = debited
-        posted = run(
-            SPEND,
-            account=account,
-            amount=amount,
-            first=first,
-            to=to,
-            kind=kind,
-            key=key,
-            hash=digest,
-            reason=reason,
-            reverses=reverses.pk if reverses else None,
-            at=at,
-        )
-        if posted:
-            return posted[0][0], balance
+        lots, shares = _shares(run(OPEN_LOTS, account=account, at=at), amount, first)
+        if sum(shares) == amount:
+            run(SPEND, lots=lots, shares=shares)
+            posted = run(
+                POST,
+                account=account,
+                amount=amount,
+                kind=kind,
+                key=key,
+                hash=digest,
+                reason=reason,
+                reverses=reverses.pk if reverses else None,
+                lots=lots,
+                shares=shares,
+                at=at,
+                to=to,
+            )
+            if posted:
+                return Spent(posted[0][0], balance)
     if Transfer.objects.filter(idempotency_key=key).exists():
         raise KeyTakenError
     raise LoyaltyError("insufficient_points", _("The member has too few points for this."))
+
+
+def _shares(lots: list[tuple[int, int]], amount: int, first: int | None) -> tuple[list[int], list[int]]:
+    """How many points to take from which lots; all that they hold where that is too little."""
+    ids, shares = [], []
+    for pk, remaining in sorted(lots, key=lambda lot: lot[0] != first):
+        if amount == 0:
+            break
+        share = min(remaining, amount)
+        ids.append(pk)
+        shares.append(share)
+        amount -= share
+    return ids, shares
 
 
 def give(
@@ -230,7 +250,7 @@ def adjust_points(*, member: Member, points: int, reason: str, idempotency_key: 
             lock_accounts([member.pk])
             account = Account.objects.get(member=member)
             if points < 0:
-                pk, balance = spend(
+                spent = spend(
                     member_id=member.pk,
                     amount=-points,
                     to=Account.Kind.ADJUSTED,
@@ -240,7 +260,7 @@ def adjust_points(*, member: Member, points: int, reason: str, idempotency_key: 
                     reason=reason,
                     at=now,
                 )
-                transfer = Transfer.objects.get(pk=pk)
+                transfer, balance = Transfer.objects.get(pk=spent.transfer_id), spent.balance
             else:
                 programme = Programme.objects.first()
                 transfer, balance = give(
@@ -290,7 +310,7 @@ def reverse_transfer(*, transfer: Transfer, reason: str) -> Transfer:
         with transaction.atomic():
             lock_accounts([member_id])
             if account is credit:
-                pk, balance = spend(
+                spent = spend(
                     member_id=member_id,
                     amount=transfer.amount,
                     to=own.kind,
@@ -302,7 +322,8 @@ def reverse_transfer(*, transfer: Transfer, reason: str) -> Transfer:
                     reverses=transfer,
                     first=Lot.objects.filter(transfer=transfer).values_list("pk", flat=True).first(),
                 )
-                reversal, points = Transfer.objects.get(pk=pk), -transfer.amount
+                reversal, balance = Transfer.objects.get(pk=spent.transfer_id), spent.balance
+                points = -transfer.amount
                 if transfer.kind == Transfer.Kind.EARN:
                     run(_LOWER_LIFETIME, account=account.pk, amount=transfer.amount)
                     move_tiers([account.pk])
@@ -344,8 +365,9 @@ UPDATE loyalty_reward SET stock = stock + 1 WHERE tenant_id = {tenant} AND id = 
 
 
 def _returned_lots(transfer: Transfer, now: datetime) -> list[tuple[int, datetime | None]]:
-    taken = Allocation.objects.filter(transfer=transfer).order_by("pk").values_list("amount", "lot__expires_at")
-    return [(amount, expiry if expiry is None or expiry > now else now + GRACE) for amount, expiry in taken]
+    expiries = dict(Lot.objects.filter(pk__in=transfer.lot_ids).values_list("pk", "expires_at"))
+    taken = ((points, expiries[pk]) for pk, points in zip(transfer.lot_ids, transfer.lot_points, strict=True))
+    return [(points, expiry if expiry is None or expiry > now else now + GRACE) for points, expiry in taken]
 
 
 def _cancel_redemption_of(transfer: Transfer, now: datetime) -> None:

@@ -21,7 +21,8 @@ WITH credit AS (
     FROM loyalty_transfer t LEFT JOIN loyalty_transfer r ON r.tenant_id = {tenant} AND r.id = t.reverses_id
     WHERE t.tenant_id = {tenant} GROUP BY 1
 ), taken AS (
-    SELECT lot_id, sum(amount) AS total FROM loyalty_allocation WHERE tenant_id = {tenant} GROUP BY 1
+    SELECT u.lot_id, sum(u.points) AS total FROM loyalty_transfer, unnest(lot_ids, lot_points) AS u (lot_id, points)
+    WHERE tenant_id = {tenant} GROUP BY 1
 ), lot AS (
     SELECT l.account_id AS id, sum(l.remaining) AS total,
            count(*) FILTER (WHERE l.points - coalesce(t.total, 0) <> l.remaining) AS wrong

@@ -18,10 +18,23 @@ from loyalty.models import Account, Redemption, Reward, Transfer
 from members.actions import emit, mark_dirty
 from members.models import Member
 
+# Only while the reward is as it was when the caller read it.
+REDEEM = """
+INSERT INTO loyalty_redemption (tenant_id, member_id, reward_id, transfer_id, points, redeemed_at)
+SELECT {tenant}, %(member)s, id, %(transfer)s, cost, %(at)s
+FROM loyalty_reward WHERE tenant_id = {tenant} AND id = %(reward)s AND active AND cost = %(points)s
+  AND (stock IS NULL) = %(unlimited)s AND per_member_limit IS NOT DISTINCT FROM %(limit)s
+ON CONFLICT DO NOTHING RETURNING id
+"""
+
 TAKE_STOCK = """
 UPDATE loyalty_reward SET stock = stock - 1
 WHERE tenant_id = {tenant} AND id = %(reward)s AND stock > 0 RETURNING stock
 """
+
+
+class _RewardChangedError(Exception):
+    """The reward is not what the caller read: read it again."""
 
 
 def redeem_reward(*, member: Member, reward: Reward, idempotency_key: str) -> Redemption:
@@ -32,8 +45,13 @@ def redeem_reward(*, member: Member, reward: Reward, idempotency_key: str) -> Re
     """
     key, digest = f"redeem:{idempotency_key}", body_hash("redeem", member.pk, reward.pk)
     try:
-        with transaction.atomic():
-            return _redeem(member, reward.pk, key, digest)
+        try:
+            with transaction.atomic():
+                return _redeem(member, reward, key, digest)
+        except _RewardChangedError:
+            return redeem_reward(
+                member=member, reward=Reward.objects.get(pk=reward.pk), idempotency_key=idempotency_key
+            )
     except (KeyTakenError, LoyaltyError):  # also when stock or points ran out since: the first answer stands
         transfer = transfer_of_key(key, digest)
         if transfer is None:
@@ -41,12 +59,11 @@ def redeem_reward(*, member: Member, reward: Reward, idempotency_key: str) -> Re
     return Redemption.objects.select_related("reward", "member").get(transfer=transfer)
 
 
-def _redeem(member: Member, reward_id: int, key: str, digest: bytes) -> Redemption:
-    reward = Reward.objects.get(pk=reward_id)
+def _redeem(member: Member, reward: Reward, key: str, digest: bytes) -> Redemption:
     if not reward.active:
         raise LoyaltyError("reward_unavailable", _("This reward is not offered at present."))
     now = timezone.now()
-    transfer_id, balance = spend(
+    spent = spend(
         member_id=member.pk,
         amount=reward.cost,
         to=Account.Kind.REDEEMED,
@@ -55,16 +72,33 @@ def _redeem(member: Member, reward_id: int, key: str, digest: bytes) -> Redempti
         digest=digest,
         at=now,
     )
+    redeemed = run(
+        REDEEM,
+        member=member.pk,
+        reward=reward.pk,
+        transfer=spent.transfer_id,
+        points=reward.cost,
+        unlimited=reward.stock is None,
+        limit=reward.per_member_limit,
+        at=now,
+    )
+    if not redeemed:
+        raise _RewardChangedError
+    redemption = Redemption(
+        pk=redeemed[0][0],
+        member=member,
+        reward=reward,
+        transfer_id=spent.transfer_id,
+        points=reward.cost,
+        redeemed_at=now,
+    )
     if reward.per_member_limit is not None:
         had = Redemption.objects.filter(member=member, reward=reward, cancelled_at=None).count()
-        if had >= reward.per_member_limit:
+        if had > reward.per_member_limit:
             raise LoyaltyError("limit_reached", _("The member has redeemed this reward as often as allowed."))
-    redemption = Redemption.objects.create(
-        member=member, reward=reward, transfer_id=transfer_id, points=reward.cost, redeemed_at=now
-    )
     emit(
         [
-            PointsRedeemed(member_id=member.pk, points=reward.cost, balance=balance),
+            PointsRedeemed(member_id=member.pk, points=reward.cost, balance=spent.balance),
             RewardRedeemed(
                 member_id=member.pk,
                 redemption_id=redemption.pk,

@@ -1,9 +1,8 @@
-from loyalty.models.ledger import Account, Allocation, Lot, Reconciliation, Transfer
+from loyalty.models.ledger import Account, Lot, Reconciliation, Transfer
 from loyalty.models.programme import Programme, Redemption, Reward, Tier, TierChange
 
 __all__ = [
     "Account",
-    "Allocation",
     "Lot",
     "Programme",
     "Reconciliation",

@@ -1,7 +1,8 @@
 """The ledger: accounts, transfers between them, lots of points and what was taken from which."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import ExpressionWrapper, F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -25,11 +26,13 @@ class Account(TenantModel):
 
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
     member = TenantForeignKey(
-        Member, models.PROTECT, null=True, related_name="loyalty_accounts", verbose_name=_("member")
+        Member, models.PROTECT, null=True, db_index=False, related_name="loyalty_accounts", verbose_name=_("member")
     )
     balance = models.BigIntegerField(_("points"), null=True)
     lifetime_points = models.BigIntegerField(_("lifetime points"), null=True)
-    tier = TenantForeignKey("loyalty.Tier", models.PROTECT, null=True, related_name="accounts", verbose_name=_("tier"))
+    tier = TenantForeignKey(
+        "loyalty.Tier", models.PROTECT, null=True, db_index=False, related_name="accounts", verbose_name=_("tier")
+    )
     tier_since = models.DateTimeField(_("tier since"), null=True)
     opened_at = models.DateTimeField(_("opened at"), default=timezone.now)
 
@@ -51,7 +54,6 @@ class Account(TenantModel):
             ),
         ]
         indexes = [
-            models.Index(fields=["tenant", "-balance", "-id"], name="loyalty_account_richest"),
             models.Index(fields=["tenant", "tier"], name="loyalty_account_tier"),
         ]
 
@@ -73,8 +75,12 @@ class Transfer(TenantModel):
         ADJUST = "adjust", _("adjusted")
         REVERSE = "reverse", _("reversed")
 
-    debit_account = TenantForeignKey(Account, models.PROTECT, related_name="debits", verbose_name=_("from account"))
-    credit_account = TenantForeignKey(Account, models.PROTECT, related_name="credits", verbose_name=_("to account"))
+    debit_account = TenantForeignKey(
+        Account, models.PROTECT, db_index=False, related_name="debits", verbose_name=_("from account")
+    )
+    credit_account = TenantForeignKey(
+        Account, models.PROTECT, db_index=False, related_name="credits", verbose_name=_("to account")
+    )
     amount = models.BigIntegerField(_("points"))
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
     idempotency_key = models.CharField(_("idempotency key"), max_length=200)
@@ -82,8 +88,11 @@ class Transfer(TenantModel):
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     event_id = models.BigIntegerField(_("event"), null=True)
     reverses = TenantForeignKey(
-        "self", models.PROTECT, null=True, related_name="reversed_by", verbose_name=_("reverses")
+        "self", models.PROTECT, null=True, db_index=False, related_name="reversed_by", verbose_name=_("reverses")
     )
+    # What was taken from which lots: two arrays of one length. A table of their own would double a redemption's writes.
+    lot_ids = ArrayField(models.BigIntegerField(), default=list)
+    lot_points = ArrayField(models.BigIntegerField(), default=list)
     occurred_at = models.DateTimeField(_("occurred at"))
     created_at = models.DateTimeField(_("booked at"), default=timezone.now)
 
@@ -112,11 +121,19 @@ class Transfer(TenantModel):
 class Lot(TenantModel):
     """Points that came in together and expire together; `remaining` of them are unspent."""
 
-    account = TenantForeignKey(Account, models.PROTECT, related_name="lots", verbose_name=_("account"))
-    transfer = TenantForeignKey(Transfer, models.PROTECT, related_name="lots", verbose_name=_("transfer"))
+    account = TenantForeignKey(Account, models.PROTECT, db_index=False, related_name="lots", verbose_name=_("account"))
+    transfer = TenantForeignKey(
+        Transfer, models.PROTECT, db_index=False, related_name="lots", verbose_name=_("transfer")
+    )
     points = models.BigIntegerField(_("points"))
     remaining = models.BigIntegerField(_("remaining"))
     expires_at = models.DateTimeField(_("expires at"), null=True)
+    # Indexes go by this and not by `remaining`, so that spending part of a lot touches no index.
+    is_open = models.GeneratedField(
+        expression=ExpressionWrapper(Q(remaining__gt=0), output_field=models.BooleanField()),
+        output_field=models.BooleanField(),
+        db_persist=True,
+    )
 
     class Meta:
         verbose_name = _("lot")
@@ -130,37 +147,18 @@ class Lot(TenantModel):
             models.Index(
                 fields=["tenant", "account", "expires_at", "id"],
                 name="loyalty_lot_open",
-                condition=Q(remaining__gt=0),
+                condition=Q(is_open=True),
             ),
             models.Index(
                 fields=["tenant", "expires_at"],
                 name="loyalty_lot_expiring",
-                condition=Q(remaining__gt=0, expires_at__isnull=False),
+                condition=Q(is_open=True, expires_at__isnull=False),
             ),
             models.Index(fields=["tenant", "transfer"], name="loyalty_lot_by_transfer"),
         ]
 
     def __str__(self) -> str:
         return f"{self.remaining}/{self.points}"
-
-
-class Allocation(TenantModel):
-    """How many points of a lot a transfer took. Append-only; what is given back becomes a lot of its own."""
-
-    transfer = TenantForeignKey(Transfer, models.PROTECT, related_name="allocations", verbose_name=_("transfer"))
-    lot = TenantForeignKey(Lot, models.PROTECT, related_name="allocations", verbose_name=_("lot"))
-    amount = models.BigIntegerField(_("points"))
-
-    class Meta:
-        verbose_name = _("allocation")
-        verbose_name_plural = _("allocations")
-        constraints = [
-            models.UniqueConstraint(fields=["tenant", "transfer", "lot"], name="loyalty_allocation_once"),
-            models.CheckConstraint(condition=Q(amount__gt=0), name="loyalty_allocation_amount"),
-        ]
-
-    def __str__(self) -> str:
-        return str(self.amount)
 
 
 class Reconciliation(TenantModel):
