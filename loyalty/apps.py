@@ -8,3 +8,7 @@ class LoyaltyConfig(AppConfig):
 
     def ready(self) -> None:
         from loyalty import consumers, tasks  # noqa: F401, PLC0415 - they register themselves
+        from loyalty.queries import POINTS_VARIABLE  # noqa: PLC0415
+        from urm.channels.variables import register_variable  # noqa: PLC0415
+
+        register_variable(POINTS_VARIABLE)

@@ -1,14 +1,18 @@
 """Reads: one member's points, the programme's totals, what is due."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from loyalty.models import Account, Lot, Programme, Reconciliation, Redemption, Reward, Tier, Transfer
 from members.models import Member
 from members.queries import search_members
+from urm.channels.variables import MessageVariable
 from urm.tenancy.context import require_tenant
 from urm.tenancy.models import Tenant
 
@@ -138,3 +142,28 @@ def next_reconciliation() -> tuple[bool, datetime]:
     following = datetime.combine(latest.date() + timedelta(days=1), _RECONCILE_AT, zone)
     due = not Reconciliation.objects.filter(ran_at__gte=latest).exists()
     return due, following.astimezone(UTC)
+
+
+def points_fields() -> Mapping[str, str | Promise]:
+    return {
+        "loyalty.points": _("points"),
+        "loyalty.lifetime_points": _("lifetime points"),
+        "loyalty.tier": _("tier"),
+    }
+
+
+def load_points(member_ids: Sequence[int]) -> dict[int, dict[str, int | str | None]]:
+    """What messages can say of a member's points; 0 and no tier without an account."""
+    values: dict[int, dict[str, int | str | None]] = {
+        member_id: {"points": 0, "lifetime_points": 0, "tier": None} for member_id in member_ids
+    }
+    rows = Account.objects.filter(member__in=member_ids).values_list(
+        "member_id", "balance", "lifetime_points", "tier__name"
+    )
+    for member_id, balance, lifetime, tier in rows:
+        if member_id is not None:
+            values[member_id] = {"points": balance, "lifetime_points": lifetime, "tier": tier}
+    return values
+
+
+POINTS_VARIABLE = MessageVariable("loyalty", points_fields, load_points)

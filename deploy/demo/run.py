@@ -7,12 +7,39 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from email import message_from_string, policy
+from email.message import EmailMessage
 
 from deploy.demo import visits
 from deploy.demo.expected import Expected
 from deploy.demo.source import Source, folder
 from deploy.demo.workspaces import Workspace, remembered
 from urm.tenancy.work import drain
+
+
+@dataclass(frozen=True)
+class ReceivedMail:
+    """A mail in the sink."""
+
+    recipient: str
+    headers: EmailMessage
+
+    @property
+    def household(self) -> int:
+        """The made-up addresses end in the household's number."""
+        return int(self.recipient.partition("@")[0].rpartition(".")[2])
+
+    @property
+    def text(self) -> str:
+        return self._part("plain")
+
+    @property
+    def html(self) -> str:
+        return self._part("html")
+
+    def _part(self, kind: str) -> str:
+        body = self.headers.get_body((kind,))
+        return str(body.get_content()) if body is not None else ""
 
 
 @dataclass
@@ -40,12 +67,23 @@ class Run:
                 expected.add_purchases(fresh_purchases(fresh["buyers"], datetime.fromisoformat(fresh["moment"])))
         return self.expectations[slug]
 
-    def received(self, subject: str) -> list[str]:
-        """The recipients of all mails with this subject that the sink has, sorted."""
-        status, body = visits.fetch(f"{self.mail_url}/messages.json?limit=10000")
+    def received(self, ending: str) -> list[ReceivedMail]:
+        """All mails of the sink whose subject ends so, oldest first."""
+        messages = json.loads(self._from_sink("/messages.json?limit=10000"))["messages"]
+        found = [mail for mail in reversed(messages) if mail["subject"].endswith(ending)]
+        return [
+            ReceivedMail(
+                mail["recipients"],
+                message_from_string(self._from_sink(f"/messages/{mail['id']}/raw"), policy=policy.default),
+            )
+            for mail in found
+        ]
+
+    def _from_sink(self, path: str) -> str:
+        status, body = visits.fetch(f"{self.mail_url}{path}")
         if status != 200:
             raise RuntimeError(f"the mail sink answered {status}")
-        return sorted(mail["recipients"] for mail in json.loads(body)["messages"] if mail["subject"] == subject)
+        return body
 
     def work_off(self, workspace: Workspace) -> None:
         """Do here and now what the workers would do."""

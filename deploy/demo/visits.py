@@ -29,10 +29,12 @@ def fetch(url: str, *, form: dict[str, str] | None = None, headers: dict[str, st
     return _send(urllib.request.Request(url, data=data, headers=headers or {}))  # noqa: S310 - our own server
 
 
-def fetch_all(requests: Iterable[tuple[str, dict[str, str] | None]]) -> list[int]:
+def fetch_all(
+    requests: Iterable[tuple[str, dict[str, str] | None]], headers: dict[str, str] | None = None
+) -> list[int]:
     """Several visits at once, as of several people; the statuses in order."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(lambda request: fetch(request[0], form=request[1])[0], requests))
+        return list(pool.map(lambda request: fetch(request[0], form=request[1], headers=headers)[0], requests))
 
 
 def call(method: str, url: str, key: str, body: Any = None, **headers: str) -> tuple[int, Any]:

@@ -2,6 +2,6 @@
 
 from types import ModuleType
 
-from deploy.demo.steps import events, members, points, segments, survey
+from deploy.demo.steps import events, members, points, push, segments, survey
 
-STEPS: tuple[ModuleType, ...] = (members, events, segments, points, survey)
+STEPS: tuple[ModuleType, ...] = (members, events, segments, push, points, survey)
