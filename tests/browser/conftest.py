@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -97,7 +96,7 @@ def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + 60
     while time.monotonic() < until:
         assert server.poll() is None, "gunicorn ended"
-        with contextlib.suppress(urllib.error.URLError, ConnectionError):
+        with contextlib.suppress(OSError):  # not there yet, or busy
             urllib.request.urlopen(url, timeout=5).close()
             return
         time.sleep(0.2)

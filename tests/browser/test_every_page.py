@@ -73,7 +73,18 @@ def test_chinese_pages_leave_no_text_of_ours_in_english(sign_in: SignIn) -> None
 
 
 # Words of the showcase's own data that are also words of the interface.
-DATA = {"owner", "coffee", "tea", "Harbour", "system", "Admin", "Owner", "Marketer", "Analyst", "Support", "Viewer"}
+DATA = {
+    "English",
+    "New in the last 60 days",
+    "coffee",
+    "Admin",
+    "Owner",
+    "Marketer",
+    "Analyst",
+    "Support",
+    "Viewer",
+    "system",
+}
 
 
 def _texts(page: Page) -> set[str]:
@@ -84,9 +95,9 @@ def _texts(page: Page) -> set[str]:
                 const found = new Set();
                 while (walker.nextNode()) {
                     const parent = walker.currentNode.parentElement;
-                    if (!parent.closest('script, style, pre, textarea')) found.add(walker.currentNode.data.trim());
+                    if (!parent.closest('script, style, pre, textarea, [lang=en], .material-symbols-outlined')) found.add(walker.currentNode.data.trim());
                 }
-                for (const node of document.querySelectorAll('[placeholder], [aria-label], [title]'))
+                for (const node of document.querySelectorAll('body [placeholder], body [aria-label], body [title]'))
                     for (const name of ['placeholder', 'aria-label', 'title'])
                         if (node.hasAttribute(name)) found.add(node.getAttribute(name).trim());
                 return [...found];

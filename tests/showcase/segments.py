@@ -1,0 +1,34 @@
+"""Stages, three segments and a tag that follows a rule, all computed."""
+
+from members.models import Member
+from segments.actions import add_to_list, create_segment, install_default_stages, set_tag_rule
+from urm.tenancy.models import Tenant
+from urm.tenancy.work import drain
+
+
+def build(tenant: Tenant) -> None:
+    purchase = {"fact": "event", "name": "purchase"}
+    install_default_stages()
+    create_segment(
+        name="Lapsing big spenders",
+        description="Worth a call",
+        value_proposition="A quiet table and a free coffee",
+        rule={
+            "version": 1,
+            "all": [
+                {**purchase, "measure": "sum:amount", "window": {"days": 365}, "op": "gte", "value": 150},
+                {**purchase, "measure": "days_since_last", "op": "gt", "value": 10},
+                {"not": {"fact": "tag", "name": "VIP", "op": "is_true"}},
+            ],
+        },
+    )
+    create_segment(
+        name="New in the last 60 days",
+        rule={"version": 1, "all": [{"fact": "profile", "name": "first_seen_at", "op": "within_last", "value": 60}]},
+    )
+    friends = create_segment(name="Friends of the house", kind="static")
+    add_to_list(segment=friends, members=list(Member.objects.order_by("pk")[:3]))
+    set_tag_rule(
+        name="big-spender", rule={"version": 1, **purchase, "measure": "sum:amount", "op": "gte", "value": 300}
+    )
+    drain(tenant.pk)
