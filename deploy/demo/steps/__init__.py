@@ -2,6 +2,6 @@
 
 from types import ModuleType
 
-from deploy.demo.steps import events, members, points, push, segments, survey
+from deploy.demo.steps import events, figures, members, points, push, segments, survey
 
-STEPS: tuple[ModuleType, ...] = (members, events, segments, push, points, survey)
+STEPS: tuple[ModuleType, ...] = (members, events, segments, push, points, survey, figures)

@@ -107,6 +107,13 @@ def _answer_of(household: int) -> int | None:
     return None if household % 6 == 0 else _ANSWERS[household % len(_ANSWERS)]
 
 
+def simulated_answers(run: Run, workspace: Workspace) -> list[int]:
+    """All answers that were given in the workspace."""
+    with workspace.entered():
+        buyers = (remembered(workspace, "demo.fresh") or {"buyers": []})["buyers"]
+    return [answer for household in buyers if (answer := _answer_of(household)) is not None]
+
+
 def _answer(survey: Survey, bar: Bar) -> int:
     question = survey.questions.get(kind="nps")
     requests: list[tuple[str, dict[str, str] | None]] = []
