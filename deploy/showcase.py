@@ -68,11 +68,13 @@ def _demo(urls: Mapping[str, str], *, port: int, fresh: bool, serve: bool) -> in
             raise SystemExit("the database could not be migrated (see above)")
         web = programs.start("web", [ENTRYPOINT, "web"])
         wait_for_page(f"{url}/livez", web)
-        failed = run_module("deploy.demo", [], programs.env)
-        if not serve:
-            return 1 if failed else 0
+        failed = run_module("deploy.demo", ["--then-live"], programs.env)
         programs.start("worker", [ENTRYPOINT, "worker"])
         programs.start("beat", [ENTRYPOINT, "beat"])
+        # What the main job did in one process, workers do from now on: the last step watches them.
+        failed = run_module("deploy.demo", ["--live"], programs.env) or failed
+        if not serve:
+            return 1 if failed else 0
         state = load_state()
         state["demo_url"] = url
         save_state(state)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import asdict
+from pathlib import Path
 
 from django.conf import settings
 
-from deploy.demo.report import Bar, Outcome, table
+from deploy.demo.live import run_live
+from deploy.demo.report import Bar, Check, Outcome, table
 from deploy.demo.run import Run
 from deploy.demo.source import Source
 from deploy.demo.steps import STEPS, points
-from deploy.demo.workspaces import PASSWORD, api_keys, make_workspaces, remember, remembered
+from deploy.demo.workspaces import PASSWORD, api_keys, find_workspaces, make_workspaces, remember, remembered
+from deploy.paths import state_folder
 from urm.tenancy.models import Tenant
 from urm.tenancy.roles import ROLES
 
@@ -20,12 +25,13 @@ def run_main_job(*, households: int | None = None) -> tuple[list[Outcome], str]:
 
     A run that was interrupted goes on with the same dates: every step takes up what it finds.
     """
+    found = find_workspaces()
+    if found and remembered(found[0], "demo.finish") is not None:
+        return [], _kept(api_keys(found))
     source = Source(households=households)
     workspaces = make_workspaces(source.households, source.every_tenth())
     keys = api_keys(workspaces)
     first = workspaces[0]
-    if remembered(first, "demo.finish") is not None:
-        return [], "The demo's data are there; `--fresh` begins anew.\n\n" + _log_ins(keys)
     if begun := remembered(first, "demo.start"):
         source.weeks = begun["weeks"]
     else:
@@ -34,6 +40,7 @@ def run_main_job(*, households: int | None = None) -> tuple[list[Outcome], str]:
     for workspace in workspaces:
         with workspace.entered():
             points.set_up(workspace)
+    _notes().unlink(missing_ok=True)
     outcomes = []
     for step in STEPS:
         bar, outcome = Bar(step.TITLE), Outcome(step.TITLE)
@@ -42,7 +49,40 @@ def run_main_job(*, households: int | None = None) -> tuple[list[Outcome], str]:
         outcomes.append(outcome)
     if all(outcome.passed for outcome in outcomes):
         remember(first, "demo.finish")
-    return outcomes, f"\n{table(outcomes)}\n\n{_log_ins(keys)}"
+    _notes().write_text(json.dumps([asdict(outcome) for outcome in outcomes]))
+    return outcomes, _closing(outcomes, keys)
+
+
+def run_last_step() -> tuple[list[Outcome], str]:
+    """The live step, once, and the closing table of all steps; on later starts only how to log in."""
+    workspaces = find_workspaces()
+    keys = api_keys(workspaces)
+    if remembered(workspaces[0], "demo.live") is not None:
+        return [], _kept(keys)
+    if not _notes().exists():
+        raise SystemExit("the main job did not come to its end (see above)")
+    outcomes = [
+        Outcome(**{**one, "checks": [Check(**check) for check in one["checks"]]})
+        for one in json.loads(_notes().read_text())
+    ]
+    outcomes.append(run_live(workspaces, keys))
+    if outcomes[-1].passed:
+        remember(workspaces[0], "demo.live")
+    return outcomes, _closing(outcomes, keys)
+
+
+def _notes() -> Path:
+    """Where the outcomes wait for the last step."""
+    return state_folder() / "demo-outcomes.json"
+
+
+def _closing(outcomes: list[Outcome], keys: dict[str, dict[str, str]]) -> str:
+    seconds = sum(outcome.seconds for outcome in outcomes)
+    return f"\n{table(outcomes)}\n{seconds:>96.1f}\n\n{_log_ins(keys)}"
+
+
+def _kept(keys: dict[str, dict[str, str]]) -> str:
+    return "The demo's data are there; `--fresh` begins anew.\n\n" + _log_ins(keys)
 
 
 def _log_ins(keys: dict[str, dict[str, str]]) -> str:
@@ -54,8 +94,10 @@ def _log_ins(keys: dict[str, dict[str, str]]) -> str:
         f"Log-ins (password of all: {PASSWORD})",
     ]
     for tenant in Tenant.objects.filter(slug__in=keys).order_by("pk"):
-        lines.append(f"  {tenant.name}: {settings.PUBLIC_URL}/w/{tenant.slug}/admin/")
-        lines.append("    " + ", ".join(f"{role}@{tenant.slug}.example.com" for role in ROLES))
-        lines.append(f"    secret key {keys[tenant.slug]['sk']}")
-        lines.append(f"    publishable key {keys[tenant.slug]['pk']}")
+        lines += [
+            f"  {tenant.name}: {settings.PUBLIC_URL}/w/{tenant.slug}/admin/",
+            f"    {'|'.join(ROLES)}@{tenant.slug}.example.com",
+            f"    secret key {keys[tenant.slug]['sk']}",
+            f"    publishable key {keys[tenant.slug]['pk']}",
+        ]
     return "\n".join(lines)

@@ -49,7 +49,7 @@ def call(method: str, url: str, key: str, body: Any = None, **headers: str) -> t
 def _send(request: urllib.request.Request) -> tuple[int, str]:
     try:
         with _opener.open(request, timeout=30) as answer:
-            return int(answer.status), answer.read().decode()
+            return int(answer.status), answer.read().decode(errors="replace")
     except urllib.error.HTTPError as error:
         with error:
-            return error.code, error.headers.get("Location") or error.read().decode()
+            return error.code, error.headers.get("Location") or error.read().decode(errors="replace")
