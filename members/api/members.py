@@ -170,14 +170,14 @@ class MemberTags(ApiView):
         request_example={"expires_at": "2026-12-31T00:00:00Z"},
         description="The body may be absent. 200 when the member had the tag. Tags that follow a rule are refused.",
     )
-    def post(self, request: ApiRequest, external_id: str, name: str) -> HttpResponseBase:
+    def post(self, request: ApiRequest, external_id: str, tag: str) -> HttpResponseBase:
         expires_at = self.valid(shapes.TagIn)["expires_at"] if request._request.body else None
-        added = add_tag(member=member_or_404(external_id), name=name, expires_at=expires_at)
-        return Response({"name": name.strip()}, status=201 if added else 200)
+        added = add_tag(member=member_or_404(external_id), name=tag, expires_at=expires_at)
+        return Response({"name": tag.strip()}, status=201 if added else 200)
 
     @documented("Take a tag off a member", status=204)
-    def delete(self, request: ApiRequest, external_id: str, name: str) -> HttpResponseBase:
-        if not remove_tag(member=member_or_404(external_id), name=name):
+    def delete(self, request: ApiRequest, external_id: str, tag: str) -> HttpResponseBase:
+        if not remove_tag(member=member_or_404(external_id), name=tag):
             raise not_found("tag of this member")
         return Response(status=204)
 

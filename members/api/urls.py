@@ -8,7 +8,7 @@ urlpatterns = [
     path("members", members.MemberList.as_view()),
     path("members/<str:external_id>", members.MemberDetail.as_view()),
     path("members/<str:external_id>/timeline", members.Timeline.as_view()),
-    path("members/<str:external_id>/tags/<str:name>", members.MemberTags.as_view()),
+    path("members/<str:external_id>/tags/<str:tag>", members.MemberTags.as_view()),
     path("members/<str:external_id>/consents", members.MemberConsents.as_view()),
 ]
 

@@ -54,7 +54,7 @@ def _member(n: int) -> str:
     return f"c-{n}"
 
 
-@named("name")
+@named("tag")
 def _tag(n: int) -> str:
     return f"vip{n}"
 
@@ -87,6 +87,11 @@ def _campaign(n: int) -> int:
     body = '<p>Hello <a href="{{ unsubscribe_url }}">no more</a></p>'
     message = create_message(name=f"Hello {n}", subject="Hello", body=body)
     return create_campaign(name=f"Hello {n}", segment=Segment.objects.latest("pk"), message=message).pk
+
+
+@named("name")
+def _kpi(n: int) -> str:
+    return "repeat_purchase_rate"
 
 
 def _belonging_to_the_first(n: int) -> None:

@@ -14,6 +14,8 @@ STATEMENTS = {
     "/api/v1/campaigns": 2,
     "/api/v1/campaigns/{campaign_id}": 2,
     "/api/v1/campaigns/{campaign_id}/report": 6,
+    "/api/v1/kpis": 1,
+    "/api/v1/kpis/{name}": 4,
     "/api/v1/loyalty/{external_id}": 5,
     "/api/v1/loyalty/{external_id}/redemptions": 3,
     "/api/v1/loyalty/{external_id}/transfers": 3,
