@@ -19,13 +19,14 @@ DELAYS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), tim
 State = Delivery.State
 Reason = Delivery.Reason
 
+# The ids are given twice: as an array they lead into the key, whatever the planner knows of a run decided just now.
 _MARK = """
 UPDATE campaigns_delivery d
 SET state = r.state, reason = r.reason, detail = r.detail, due_at = r.due_at, attempts = d.attempts + r.tried,
     sent_at = CASE WHEN r.state = 'sent' THEN %(now)s ELSE d.sent_at END
 FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(reasons)s::text[], %(details)s::text[],
             %(dues)s::timestamptz[], %(tried)s::smallint[]) AS r(member_id, state, reason, detail, due_at, tried)
-WHERE d.tenant_id = {tenant} AND d.run_id = %(run)s AND d.member_id = r.member_id
+WHERE d.tenant_id = {tenant} AND d.run_id = %(run)s AND d.member_id = ANY (%(ids)s) AND d.member_id = r.member_id
   AND d.token = %(token)s AND d.state = ANY (%(from_states)s)
 RETURNING d.member_id, d.state, d.reason
 """
@@ -61,6 +62,10 @@ def mark_of(member_id: int, outcome: Outcome, *, attempts: int) -> Mark:
 
 def back_to_queue(member_id: int, detail: str | None = None) -> Mark:
     return Mark(member_id, State.QUEUED, None, detail, timezone.now())
+
+
+def skip(member_id: int, reason: str) -> Mark:
+    return Mark(member_id, State.SKIPPED, reason)
 
 
 def failure(member_id: int, reason: str, detail: str) -> Mark:

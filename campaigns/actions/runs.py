@@ -6,7 +6,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from campaigns.models import Campaign, Link, Run
-from campaigns.queries.audience import AUDIENCE, audience_parameters
+from campaigns.queries.audience import AUDIENCE, WHOLE_TABLES, audience_parameters
 from campaigns.queries.content import prepare
 from urm.audit.actions import record
 from urm.tenancy.context import require_tenant
@@ -63,6 +63,7 @@ def start_run(*, campaign: Campaign, fire_at: datetime) -> Run | None:
 def create_deliveries(*, run: Run, now: datetime) -> int:
     """One row for everybody in the segment, those who do not get it with the reason; returns how many."""
     with connection.cursor() as cursor:
+        cursor.execute(WHOLE_TABLES)
         cursor.execute(
             _DECIDE.format(tenant=require_tenant()), {**audience_parameters(run.campaign), "run": run.pk, "now": now}
         )

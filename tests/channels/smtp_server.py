@@ -9,7 +9,7 @@ last…    421 instead of an answer to MAIL
 import socketserver
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -33,6 +33,7 @@ class Taken:
 
 
 class _Session(socketserver.StreamRequestHandler):
+    disable_nagle_algorithm = True
     server: "_Server"
 
     def handle(self) -> None:
@@ -40,10 +41,18 @@ class _Session(socketserver.StreamRequestHandler):
         self.recipient = ""
         self.sender = ""
         self.reply("220 ready")
+        with suppress(ConnectionResetError):  # the client was killed
+            self.converse()
+
+    def converse(self) -> None:
         for line in self.rfile:
             verb, _, argument = line.decode().strip().partition(" ")
             if not (self.data() if verb.upper() == "DATA" else self.command(verb.upper(), argument)):
                 return
+
+    def finish(self) -> None:
+        with suppress(OSError):  # the client was killed
+            super().finish()
 
     def reply(self, text: str) -> bool:
         self.wfile.write(f"{text}\r\n".encode())

@@ -5,6 +5,7 @@ between that and the answer is UNKNOWN. Only one mail per connection is ever in 
 """
 
 import smtplib
+import socket
 import ssl
 import time
 from collections import deque
@@ -161,6 +162,8 @@ class SmtpSession:
         except _LOST:
             smtp.close()
             raise
+        if smtp.sock is not None:
+            smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # each write is complete and awaited
         self._smtp, self._pipelines = smtp, smtp.has_extn("pipelining")
 
     def _drop(self) -> None:
