@@ -77,11 +77,28 @@ def test_key_without_scope_is_refused(acme: Tenant) -> None:
     assert error_of(api.put("/api/v1/tags", {})) == (405, "method_not_allowed")
 
 
-def test_fault_is_logged_and_hides_its_cause(api: ApiClient) -> None:
+def test_fault_is_logged_and_hides_its_cause(api: ApiClient, caplog: pytest.LogCaptureFixture) -> None:
     api.raise_request_exception = False
     response = api.get("/api/v1/fault")
     assert error_of(response) == (500, "internal")
     assert b"secret" not in response.content
+    [logged] = [record.msg for record in caplog.records if record.name == "urm.rest.views"]
+    assert isinstance(logged, dict)
+    assert (logged["fault"], logged["reference"] in response.json()["error"]["message"]) == ("RuntimeError", True)
+    assert "routes.py" in logged["frames"][-1]
+
+
+def test_logs_hold_nothing_that_was_sent(api: ApiClient, acme: Tenant, caplog: pytest.LogCaptureFixture) -> None:
+    api.raise_request_exception = False
+    api.get("/api/v1/tags/ada@example.com")
+    api.get("/api/v1/tags?name=ada@example.com&nmae=ada@example.com")
+    api.post("/api/v1/tags", {"name": "ada@example.com" * 10})
+    api.post("/api/v1/tags", {"name": "ada@example.com"})
+    api.post("/api/v1/tags", {"name": "ada@example.com"})
+    api.get("/api/v1/fault?name=ada@example.com")
+    assert "ada@" not in caplog.text
+    assert "secret" not in caplog.text
+    assert str(api.token) not in caplog.text
 
 
 @pytest.mark.parametrize("debug", [True, False])

@@ -1,5 +1,6 @@
 """The base of every view of the API; see the package's docstring for how to use it."""
 
+import traceback
 import uuid
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -184,7 +185,9 @@ class ApiView(GenericAPIView[Any]):
         error = as_api_error(exc)
         if error is None:
             reference = uuid.uuid4().hex
-            logger.exception("api_request_failed", exc_info=exc, reference=reference)
+            # Where it went wrong, not what with: an exception's words may quote what was sent.
+            frames = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(exc.__traceback__)]
+            logger.error("api_request_failed", fault=type(exc).__name__, frames=frames, reference=reference)
             got_request_exception.send(sender=type(self), request=self.request._request)
             error = ApiError(500, INTERNAL.code, f"{INTERNAL.message} Reference: {reference}.")
         if isinstance(exc, MethodNotAllowed):
@@ -206,4 +209,5 @@ class ApiView(GenericAPIView[Any]):
             final.headers["RateLimit-Reset"] = str(round(self._verdict.wait + 0.5))
         if self._origin:
             cors.allow(final, self._origin)
+        final._has_been_logged = True  # type: ignore[attr-defined]  # Django would log the address, ids and all
         return final
