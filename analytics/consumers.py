@@ -184,6 +184,8 @@ def _roll_up_stale(state: RollupState, tenant: Tenant, now: datetime) -> None:
     stale = set(StaleDay.objects.values_list("day", flat=True))
     by_night = state.night != today and now.astimezone(tenant.zone).time() >= NIGHT
     days = stale | (_days_since(state.night, today) if by_night else set())
+    if not days and state.time_zone == tenant.time_zone:
+        return
     if days:
         roll_up(days=days, today=today)
         StaleDay.objects.filter(day__in=stale).delete()

@@ -77,6 +77,12 @@ class MemberSummary(TenantModel):
     orders = models.IntegerField(default=0)
     revenue = models.DecimalField(max_digits=24, decimal_places=4, default=0)
 
+    class Meta:
+        indexes = [
+            models.Index(fields=["tenant", "first_seen_day"], name="summary_by_first_seen"),
+            models.Index(fields=["tenant", "first_order_day"], name="summary_by_first_order"),
+        ]
+
     def __str__(self) -> str:
         return str(self.member_id)
 
