@@ -42,7 +42,7 @@ def waiting(request: WorkspaceRequest) -> Concern | None:
     title=_("Needs attention"),
     capability="members.view",
     template="ui/attention.html",
-    order=80,
+    order=15,
     width="half",
 )
 def needs_attention(request: WorkspaceRequest, _subject: Any) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def needs_attention(request: WorkspaceRequest, _subject: Any) -> dict[str, Any]:
     title=_("Recent activity"),
     capability="members.view",
     template="members/panels/activity.html",
-    order=90,
+    order=16,
     width="half",
 )
 def recent_activity(request: WorkspaceRequest, _subject: Any) -> dict[str, Any]:

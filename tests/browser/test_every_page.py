@@ -87,20 +87,18 @@ DATA = {
 }
 
 
+_READ = """() => {
+    const ours = "script, style, pre, textarea, [lang=en], .material-symbols-outlined";
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const found = new Set();
+    while (walker.nextNode())
+        if (!walker.currentNode.parentElement.closest(ours)) found.add(walker.currentNode.data.trim());
+    for (const name of ["placeholder", "aria-label", "title"])
+        for (const node of document.querySelectorAll(`body [${name}]`)) found.add(node.getAttribute(name).trim());
+    return [...found];
+}"""
+
+
 def _texts(page: Page) -> set[str]:
-    return set(
-        page.evaluate(
-            """() => {
-                const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-                const found = new Set();
-                while (walker.nextNode()) {
-                    const parent = walker.currentNode.parentElement;
-                    if (!parent.closest('script, style, pre, textarea, [lang=en], .material-symbols-outlined')) found.add(walker.currentNode.data.trim());
-                }
-                for (const node of document.querySelectorAll('body [placeholder], body [aria-label], body [title]'))
-                    for (const name of ['placeholder', 'aria-label', 'title'])
-                        if (node.hasAttribute(name)) found.add(node.getAttribute(name).trim());
-                return [...found];
-            }"""
-        )
-    )
+    """Every text on the page, hidden ones and those of attributes included."""
+    return set(page.evaluate(_READ))

@@ -39,7 +39,9 @@ class SidebarLink:
     visible: Callable[[HttpRequest], bool]
 
 
-_links: dict[str, SidebarLink] = {}
+_HOME = SidebarLink(Entry("home", 0, "home", key="h"), _("Home"), "admin:index", lambda _request: True)
+
+_links: dict[str, SidebarLink] = {_HOME.url_name: _HOME}
 
 
 def add_to_sidebar(
