@@ -1,18 +1,23 @@
 """Reads: one member's points, the programme's totals, what is due."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from django.db.models import Q, QuerySet, Sum
+from django.db.models.functions import TruncMonth
+from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.models import Account, Lot, Programme, Reconciliation, Redemption, Reward, Tier, Transfer
 from members.models import Member
-from members.queries import search_members
+from members.queries import live_members, search_members
 from urm.channels.variables import MessageVariable
+from urm.lib.figures import number
 from urm.tenancy.context import require_tenant
 from urm.tenancy.models import Tenant
 
@@ -44,6 +49,15 @@ class Totals:
     redeemed: int
     expired: int
     adjusted: int
+
+
+@dataclass(frozen=True, slots=True)
+class MonthlyPoints:
+    """Points by the month in which things happened, reversals netted; `start` is its first local day."""
+
+    start: date
+    issued: int
+    redeemed: int
 
 
 def member_points(member: Member) -> MemberPoints:
@@ -101,6 +115,65 @@ def accounts(text: str = "") -> QuerySet[Account]:
     found = Account.objects.select_related("member", "tier").filter(kind=Account.Kind.MEMBER)
     if text.strip():
         found = found.filter(member__in=search_members(text).order_by().values("pk"))
+    return found
+
+
+def points_shown(members: Sequence[Member]) -> dict[int, str]:
+    """For a column of a list of members."""
+    found = Account.objects.filter(member__in=[member.pk for member in members])
+    return {pk: number(balance) for pk, balance in found.values_list("member_id", "balance") if pk is not None}
+
+
+def member_or_404(number: str) -> Member:
+    """The live member of that number, as it stands in an address."""
+    if not number.isascii() or not number.isdigit() or len(number) > 18:
+        raise Http404
+    return get_object_or_404(live_members(), pk=int(number))
+
+
+def outstanding() -> int:
+    """All members' points."""
+    total: int | None = Account.objects.filter(kind=Account.Kind.MEMBER).aggregate(total=Sum("balance"))["total"]
+    return total or 0
+
+
+def monthly_points(months: int) -> list[MonthlyPoints]:
+    """The last months of the workspace's calendar, the current one last, by when things happened."""
+    zone = Tenant.objects.get(pk=require_tenant()).zone
+    this = timezone.now().astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    starts = [this]
+    while len(starts) < months:
+        starts.append((starts[-1] - timedelta(days=1)).replace(day=1))
+    starts.reverse()
+    rows = (
+        Transfer.objects.filter(occurred_at__gte=starts[0], debit_account__kind__in=["issued", "member", "redeemed"])
+        .annotate(month=TruncMonth("occurred_at", tzinfo=zone))
+        .order_by()
+        .values_list("month", "debit_account__kind", "credit_account__kind")
+        .annotate(points=Sum("amount"))
+    )
+    issued: Counter[tuple[int, int]] = Counter()
+    redeemed: Counter[tuple[int, int]] = Counter()
+    for month, debit, credit, points in rows:
+        key = (month.year, month.month)
+        issued[key] += points if debit == "issued" else -points if credit == "issued" else 0
+        redeemed[key] += points if credit == "redeemed" else -points if debit == "redeemed" else 0
+    return [
+        MonthlyPoints(start.date(), issued[start.year, start.month], redeemed[start.year, start.month])
+        for start in starts
+    ]
+
+
+def transfers(text: str = "") -> QuerySet[Transfer]:
+    """The ledger, newest first; of members whom `text` finds, or with it in the reason."""
+    found = Transfer.objects.select_related(
+        "debit_account", "debit_account__member", "credit_account", "credit_account__member"
+    )
+    if text.strip():
+        theirs = Account.objects.filter(member__in=search_members(text).order_by().values("pk")).values("pk")
+        found = found.filter(
+            Q(reason__icontains=text.strip()) | Q(debit_account__in=theirs) | Q(credit_account__in=theirs)
+        )
     return found
 
 

@@ -8,8 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import get_language
-from django.utils.translation import gettext as _now
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from urm.tenancy.models import TenantForeignKey, TenantModel
@@ -148,9 +147,9 @@ class Question(TenantModel):
 
     def clean(self) -> None:
         if self.kind == self.Kind.CHOICE and len(self.options) < 2:
-            raise ValidationError({"choices": _now("Give at least two choices.")})
+            raise ValidationError({"choices": gettext("Give at least two choices.")})
         if len({option.value for option in self.options}) < len(self.options):
-            raise ValidationError({"choices": _now("Each choice needs a value of its own.")})
+            raise ValidationError({"choices": gettext("Each choice needs a value of its own.")})
 
     @property
     def text(self) -> str:
@@ -169,15 +168,15 @@ class Question(TenantModel):
         """The answer as it is stored; None for none. Raises ValueError with what is wrong."""
         if value is None or (isinstance(value, str) and not value.strip()):
             if self.required:
-                raise ValueError(_now("Please answer this question."))
+                raise ValueError(gettext("Please answer this question."))
             return None
         if self.kind == self.Kind.TEXT:
             if not isinstance(value, str) or len(value) > 5000 or "\x00" in value:
-                raise ValueError(_now("Must be a text of at most 5,000 characters."))
+                raise ValueError(gettext("Must be a text of at most 5,000 characters."))
             return value.strip()
         if self.kind == self.Kind.CHOICE:
             if value not in [option.value for option in self.options]:
-                raise ValueError(_now("Choose one of the answers given."))
+                raise ValueError(gettext("Choose one of the answers given."))
             return str(value)
         text = str(value)
         if isinstance(value, bool | float) or not text.isascii() or not text.isdigit() or len(text) > 2:
@@ -186,7 +185,7 @@ class Question(TenantModel):
             number = int(text)
         if number is None or number not in self.scale:
             raise ValueError(
-                _now("Must be a whole number from %(low)s to %(high)s.")
+                gettext("Must be a whole number from %(low)s to %(high)s.")
                 % {"low": self.scale.start, "high": self.scale.stop - 1}
             )
         return number

@@ -25,14 +25,13 @@ class LoyaltyOut(serializers.Serializer[Any]):
 class TransferOut(serializers.Serializer[Transfer]):
     id = serializers.IntegerField()
     kind = serializers.CharField(help_text="earn, redeem, expire, adjust or reverse.")
-    points = serializers.SerializerMethodField(help_text="Above zero where the member got them, below where they gave.")
+    points = serializers.IntegerField(
+        source="member_points", help_text="Above zero where the member got them, below where they gave."
+    )
     reason = serializers.CharField()
     reverses = serializers.IntegerField(source="reverses_id", allow_null=True, help_text="Id of what it corrects.")
     occurred_at = serializers.DateTimeField()
     booked_at = serializers.DateTimeField(source="created_at")
-
-    def get_points(self, transfer: Transfer) -> int:
-        return transfer.amount if transfer.credit_account.kind == "member" else -transfer.amount
 
 
 class RewardOut(serializers.Serializer[Reward]):

@@ -1,6 +1,7 @@
 """The ledger: accounts, transfers between them, lots of points and what was taken from which."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import ExpressionWrapper, F, Q
 from django.utils import timezone
@@ -112,10 +113,16 @@ class Transfer(TenantModel):
         indexes = [
             models.Index(fields=["tenant", "debit_account", "-id"], name="loyalty_transfer_debit"),
             models.Index(fields=["tenant", "credit_account", "-id"], name="loyalty_transfer_credit"),
+            BrinIndex(fields=["occurred_at"], pages_per_range=32, autosummarize=True, name="loyalty_transfer_time"),
         ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.amount}"
+
+    @property
+    def member_points(self) -> int:
+        """As the member sees it: above zero for points that came, below for points that went."""
+        return self.amount if self.credit_account.kind == Account.Kind.MEMBER else -self.amount
 
 
 class Lot(TenantModel):
