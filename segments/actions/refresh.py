@@ -46,13 +46,14 @@ def refresh_members(*, limit: int = BATCH, as_of: datetime | None = None) -> Ref
         looked_at = _take_waiting(moment, limit)
         if not looked_at:
             return Refreshed(0)
+        execute(Sql("SET LOCAL jit = off"))
         names = current_names()
         scope = Scope(names.tenant_id, names.time_zone, moment, passes.WANT, aging=True)
         book = read_rules(names, stale=False)
         changed = passes.compute(book, scope, whole=_is_whole(book))
         result = Refreshed(looked_at, changed)
         if changed:
-            passes.write_states(scope)
+            passes.write_states(scope, tags=bool(book.tags))
             _count(result, passes.write_history(scope, cause=None))
             if (result.entered or result.left) and passes.publish(scope):
                 wake_after_commit("stream")
@@ -72,12 +73,12 @@ def recompute_segments(*, stale: bool | None = True, as_of: datetime | None = No
         _note_problems(book)
         result = Refreshed(None)
         if book.segments or book.tags or book.stages or stale is None:
-            # The many expressions of a pass take longer to compile than they save.
-            execute(Sql("SET LOCAL jit = off"))
+            # A pass over everybody is worth several processes; compiling its many expressions costs more than it saves.
+            execute(Sql("SET LOCAL parallel_tuple_cost = 0.01; SET LOCAL jit = off"))
             execute(passes.MAKE_WANT)
             result = Refreshed(None, passes.compute(book, scope, whole=stale is None and _is_whole(book)))
             if result.changed:
-                passes.write_states(scope)
+                passes.write_states(scope, tags=bool(book.tags))
                 _count(result, passes.write_history(scope, cause=Change.Cause.RULE))
         _settle(book)
         _set_alarm(names.tenant_id)

@@ -211,16 +211,18 @@ def met(leaf: dict[str, Any], value: Any, as_of: dt.datetime, zone: str) -> bool
     if isinstance(value, dt.date):
         return met_in_time(op, value, expected, as_of, zone)
     if op in ("is_true", "is_false"):
-        return bool(value) == (op == "is_true")
+        return bool(value) is (op == "is_true")
     if isinstance(value, list):
         asked = expected if isinstance(expected, list) else [expected]
-        return {
-            "has": expected in value,
-            "has_any": any(item in value for item in asked),
-            "has_all": all(item in value for item in asked),
-            "has_none": not any(item in value for item in asked),
-            "is_empty": value == [],
-        }[op]
+        return bool(
+            {
+                "has": expected in value,
+                "has_any": any(item in value for item in asked),
+                "has_all": all(item in value for item in asked),
+                "has_none": not any(item in value for item in asked),
+                "is_empty": value == [],
+            }[op]
+        )
     if isinstance(value, str):
         if op == "matches":
             flags = re.DOTALL | (re.IGNORECASE if leaf.get("ignore_case") else 0)
@@ -229,27 +231,31 @@ def met(leaf: dict[str, Any], value: Any, as_of: dt.datetime, zone: str) -> bool
             value = value.lower()
             expected = [item.lower() for item in expected] if isinstance(expected, list) else expected.lower()
         if op in ("in", "not_in"):
-            return (value in expected) == (op == "in")
-        return {
-            "eq": value == expected,
-            "ne": value != expected,
-            "contains": expected in value,
-            "not_contains": expected not in value,
-            "starts_with": value.startswith(expected),
-            "ends_with": value.endswith(expected),
-        }[op]
+            return bool((value in expected) == (op == "in"))
+        return bool(
+            {
+                "eq": value == expected,
+                "ne": value != expected,
+                "contains": expected in value,
+                "not_contains": expected not in value,
+                "starts_with": value.startswith(expected),
+                "ends_with": value.endswith(expected),
+            }[op]
+        )
     number = Fraction(str(value))
     if op == "between":
         return Fraction(str(expected[0])) <= number <= Fraction(str(expected[1]))
     other = Fraction(str(expected))
-    return {
-        "eq": number == other,
-        "ne": number != other,
-        "lt": number < other,
-        "lte": number <= other,
-        "gt": number > other,
-        "gte": number >= other,
-    }[op]
+    return bool(
+        {
+            "eq": number == other,
+            "ne": number != other,
+            "lt": number < other,
+            "lte": number <= other,
+            "gt": number > other,
+            "gte": number >= other,
+        }[op]
+    )
 
 
 def met_in_time(op: str, value: dt.date, expected: Any, as_of: dt.datetime, zone: str) -> bool:
@@ -263,16 +269,20 @@ def met_in_time(op: str, value: dt.date, expected: Any, as_of: dt.datetime, zone
     if op in ("within_last", "within_next", "more_than_ago"):
         length = expected * DAY
         if is_moment:
-            return {
-                "within_last": as_of - length <= value < as_of,
-                "within_next": as_of <= value < as_of + length,
-                "more_than_ago": value < as_of - length,
+            return bool(
+                {
+                    "within_last": as_of - length <= value < as_of,
+                    "within_next": as_of <= value < as_of + length,
+                    "more_than_ago": value < as_of - length,
+                }[op]
+            )
+        return bool(
+            {
+                "within_last": today - length <= value <= today,
+                "within_next": today <= value <= today + length,
+                "more_than_ago": value < today - length,
             }[op]
-        return {
-            "within_last": today - length <= value <= today,
-            "within_next": today <= value <= today + length,
-            "more_than_ago": value < today - length,
-        }[op]
+        )
     if op == "between":
         return met_in_time("on_or_after", value, expected[0], as_of, zone) and met_in_time(
             "on_or_before", value, expected[1], as_of, zone
@@ -280,13 +290,15 @@ def met_in_time(op: str, value: dt.date, expected: Any, as_of: dt.datetime, zone
     # A date means the whole local day; a moment means itself.
     left: Any = local if len(expected) == 10 else value
     right: Any = dt.date.fromisoformat(expected) if len(expected) == 10 else moment(expected)
-    return {
-        "before": left < right,
-        "after": left > right,
-        "on_or_before": left <= right,
-        "on_or_after": left >= right,
-        "on": left == right,
-    }[op]
+    return bool(
+        {
+            "before": left < right,
+            "after": left > right,
+            "on_or_before": left <= right,
+            "on_or_after": left >= right,
+            "on": left == right,
+        }[op]
+    )
 
 
 def anniversary(day: dt.date, year: int) -> dt.date:

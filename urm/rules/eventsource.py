@@ -2,7 +2,8 @@
 
 Whole days come from the daily counts. A day row counts with its first and last event inside a window, so a row that no
 window's edge cuts is right for every window; the few that an edge cuts are replaced, for all windows alike, by their
-events from the log. Features with a `where`, or of a property other than the amount, are read from the log."""
+events from the log — or, in a pass over everybody, their members are left open and looked at afterwards, which saves
+reading all days twice. Features with a `where`, or of another property than the amount, are read from the log."""
 
 from __future__ import annotations
 
@@ -17,6 +18,15 @@ from urm.rules.windows import Span
 # Events are refused when more than 5 minutes ahead of their arrival, so none inside a window arrived long before it
 # began. A generous margin; the bound lets the planner skip whole partitions of the log.
 _ARRIVES_BEFORE = dt.timedelta(days=1)
+
+
+_DAY_COLUMNS = ", ".join(
+    f"d.{column}"
+    for column in (
+        "member_id", "name_id", "count AS n", "amount_count", "amount_sum", "amount_min", "amount_max", "first_at",
+        "last_at",
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,8 @@ class _Aggregates:
     alias: str
     hoists_extra: bool  # whether `extra` can be a condition on the rows themselves
     features: dict[_Feature, str] = field(default_factory=dict)
+    hoists_span: bool = True  # whether the rows themselves are within the widest window
+    ahead: dt.datetime | None = None  # also look for the first event from this moment on
 
     def column(self, feature: _Feature) -> Sql:
         name = self.features.setdefault(feature, f"f{len(self.features)}")
@@ -62,22 +74,32 @@ class _Aggregates:
         return max(feature.end for feature in self.features)
 
     @property
+    def limit(self) -> dt.datetime | None:
+        """The end of what has to be read; none when events that lie ahead are looked for."""
+        return self.end if self.ahead is None else None
+
+    @property
     def shared_extra(self) -> Sql:
+        if self.ahead is not None:
+            return Sql("")
         extras = {feature.extra for feature in self.features}
         return extras.pop() if self.hoists_extra and len(extras) == 1 else Sql("")
 
     def select(self) -> Sql:
         """The columns, each filtered by what the whole stream isn't filtered by already."""
-        return joined(", ", [self._filtered(feature, name) for feature, name in self.features.items()])
+        columns = [self._filtered(feature, name) for feature, name in self.features.items()]
+        if self.ahead is not None:
+            columns.append(sql("min(first_at) FILTER (WHERE first_at >= {}) AS ahead", param(self.ahead)))
+        return joined(", ", columns)
 
     def _filtered(self, feature: _Feature, name: str) -> Sql:
         wanted = []
         if feature.names != self.names:
             wanted.append(sql("name_id = ANY({})", params(feature.names, "int")) if len(feature.names) != 1
                           else Sql("name_id = %s", feature.names))  # fmt: skip
-        if feature.start is not None and feature.start != self.start:
+        if feature.start is not None and not (self.hoists_span and feature.start == self.start):
             wanted.append(sql("first_at >= {}", param(feature.start)))
-        if feature.end != self.end:
+        if not (self.hoists_span and self.ahead is None and feature.end == self.end):
             wanted.append(sql("last_at < {}", param(feature.end)))
         if feature.extra and not self.shared_extra:
             wanted.append(feature.extra)
@@ -94,6 +116,7 @@ class EventSource:
         self._daily, self._raw = _Aggregates(f"{alias}d", False), _Aggregates(f"{alias}r", True)
         self._distinct: dict[_Feature, str] = {}
         self._days = False
+        self._ahead: dt.datetime | None = None
 
     def daily(self, aggregate: str, names: tuple[int, ...], span: Span, *, first_of_day: bool = False) -> Sql:
         """An aggregate over day rows (`n`, `amount_count`, `amount_sum` …). `first_of_day` counts a cut day once."""
@@ -114,75 +137,113 @@ class EventSource:
         feature = _Feature(sql("count(DISTINCT {})", value), names, span.start, span.end, where)
         return Sql(f"{self._distinct.setdefault(feature, f'{self._alias}x{len(self._distinct)}')}.f")
 
-    def wakes_at(self) -> tuple[Sql, ...]:
-        """An event dated slightly ahead begins to exist by itself."""
-        return (plus(Sql(f"{self._alias}a.at"), 1),)
+    def wakes_at(self, scope: Scope) -> tuple[Sql, ...]:
+        """An event dated slightly ahead begins to exist by itself. Its day is read like any other (see `ahead`)."""
+        found = []
+        for stream in (self._daily, self._raw):
+            if stream.features:
+                stream.ahead = scope.as_of
+                found.append(plus(Sql(f"{stream.alias}.ahead"), 1))
+        self._ahead = scope.as_of
+        found += [plus(Sql(f"{alias}.ahead"), 1) for alias in self._distinct.values()]
+        return tuple(found)
 
     def render(self, scope: Scope) -> Sql:
         parts = []
-        if self._daily.features:
+        if self._daily.features and scope.settle_later:
+            self._daily.hoists_span = False
+            columns = sql("{}, bool_or(cut) AS cut", self._daily.select())
+            parts.append(_joined(self._daily.alias, columns, self._all_days(scope)))
+        elif self._daily.features:
             rows = sql("{}\nUNION ALL\n{}", self._whole_days(scope), self._cut_days(scope))
             parts.append(_joined(self._daily.alias, self._daily.select(), rows))
         if self._raw.features:
             raw = self._raw
-            rows = self._events(scope, raw.names, raw.start, raw.end, raw.shared_extra)
+            rows = self._events(scope, raw.names, raw.start, raw.limit, raw.shared_extra)
             parts.append(_joined(raw.alias, raw.select(), rows))
         for feature, alias in self._distinct.items():
-            rows = self._events(scope, feature.names, feature.start, feature.end, feature.extra)
-            parts.append(_joined(alias, sql("{} AS f", feature.aggregate), rows))
-        if scope.aging:
-            conditions = [
-                self._in_tenant(scope, "e"),
-                sql("e.occurred_at >= {}", param(scope.as_of)),
-                sql("e.received_at >= {}", param(scope.as_of - _ARRIVES_BEFORE)),
-            ]
-            log = self._of_members(scope, "e", self.tables.log)
-            rows = sql("SELECT e.member_id, e.occurred_at FROM {} WHERE {}", log, joined(" AND ", conditions))
-            parts.append(_joined(f"{self._alias}a", Sql("min(occurred_at) AS at"), rows))
+            parts.append(self._one_distinct(scope, feature, alias))
         return joined("\n", parts)
 
+    def _one_distinct(self, scope: Scope, feature: _Feature, alias: str) -> Sql:
+        if self._ahead is None:
+            rows = self._events(scope, feature.names, feature.start, feature.end, feature.extra)
+            return _joined(alias, sql("{} AS f", feature.aggregate), rows)
+        rows = self._events(scope, feature.names, feature.start, None, feature.extra)
+        columns = sql(
+            "{} FILTER (WHERE occurred_at < {}) AS f, min(occurred_at) FILTER (WHERE occurred_at >= {}) AS ahead",
+            feature.aggregate, param(feature.end), param(self._ahead),
+        )  # fmt: skip
+        return _joined(alias, columns, rows)
+
+    def open(self, scope: Scope) -> tuple[Sql, ...]:
+        return (Sql(f"{self._daily.alias}.cut"),) if self._daily.features and scope.settle_later else ()
+
+    def _all_days(self, scope: Scope) -> Sql:
+        """Day rows that reach into any window, saying whether an edge cuts them."""
+        start, end = self._daily.start, self._daily.limit
+        conditions = [self._in_tenant(scope, "d"), _named("d", self._daily.names)]
+        if end is not None:
+            conditions.append(sql("d.first_at < {}", param(end)))
+        if start is not None:
+            conditions.append(sql("d.last_at >= {}", param(start)))
+        return sql(
+            f"SELECT {_DAY_COLUMNS}{{}}, d.first_at < d.last_at AND ({{}}) AS cut FROM {{}} WHERE {{}}",
+            self._no_previous(), _cut(self._edges()), self._of_members(scope, "d", self.tables.daily),
+            joined(" AND ", conditions),
+        )  # fmt: skip
+
+    def _no_previous(self) -> Sql:
+        return Sql(", NULL::timestamptz AS prev_at" if self._days else "")
+
     def _whole_days(self, scope: Scope) -> Sql:
-        start, end = self._daily.start, self._daily.end
-        conditions = [self._in_tenant(scope, "d"), _named("d", self._daily.names), sql("d.last_at < {}", param(end))]
+        start, end = self._daily.start, self._daily.limit
+        conditions = [self._in_tenant(scope, "d"), _named("d", self._daily.names)]
+        if end is not None:
+            conditions.append(sql("d.last_at < {}", param(end)))
         if start is not None:
             conditions.append(sql("d.first_at >= {}", param(start)))
         inner = [edge for edge in self._edges() if edge not in {start, end}]
         if inner:
             conditions.append(sql("(d.first_at = d.last_at OR NOT ({}))", _cut(inner)))
         return sql(
-            "SELECT d.member_id, d.name_id, d.count AS n, d.amount_count, d.amount_sum, d.amount_min, d.amount_max,"
-            " d.first_at, d.last_at{} FROM {} WHERE {}",
-            Sql(", NULL::timestamptz AS prev_at" if self._days else ""),
-            self._of_members(scope, "d", self.tables.daily), joined(" AND ", conditions),
+            f"SELECT {_DAY_COLUMNS}{{}} FROM {{}} WHERE {{}}",
+            self._no_previous(), self._of_members(scope, "d", self.tables.daily), joined(" AND ", conditions),
         )  # fmt: skip
 
     def _cut_days(self, scope: Scope) -> Sql:
         """The events of the days that an edge cuts."""
-        start, end = self._daily.start, self._daily.end
+        start, end = self._daily.start, self._daily.limit
         previous = Sql("")
         if self._days:
             previous = Sql(
                 ", lag(e.occurred_at) OVER (PARTITION BY d.member_id, d.name_id, d.day ORDER BY e.occurred_at)"
                 " AS prev_at"
             )
+        # OFFSET 0 keeps this a look-up per cut day: the planner overrates how many there are and would read the log.
         events = sql(
             "SELECT d.member_id, d.name_id, 1 AS n, (e.amount IS NOT NULL)::int AS amount_count,"
             " e.amount AS amount_sum, e.amount AS amount_min, e.amount AS amount_max,"
             " e.occurred_at AS first_at, e.occurred_at AS last_at{}"
-            " FROM {} JOIN {} e ON e.tenant_id = {} AND e.member_id = d.member_id AND e.name_id = d.name_id"
-            " AND e.occurred_at >= d.first_at AND e.occurred_at <= d.last_at"
-            " AND e.received_at >= d.first_at - interval '1 day' AND (e.occurred_at AT TIME ZONE {})::date = d.day"
+            " FROM {} CROSS JOIN LATERAL (SELECT e.amount, e.occurred_at FROM {} e WHERE e.tenant_id = {}"
+            " AND e.member_id = d.member_id AND e.name_id = d.name_id AND e.occurred_at >= d.first_at"
+            " AND e.occurred_at <= d.last_at AND e.received_at >= {} AND e.received_at >= d.first_at - interval '1 day'"
+            " AND (e.occurred_at AT TIME ZONE {})::date = d.day OFFSET 0) e"
             " WHERE {} AND {} AND d.first_at < d.last_at AND ({})",
             previous, self._of_members(scope, "d", self.tables.daily), Sql(self.tables.log), scope.tenant,
-            param(scope.time_zone), self._in_tenant(scope, "d"), _named("d", self._daily.names), _cut(self._edges()),
+            param(self._edges()[0] - 2 * _ARRIVES_BEFORE), param(scope.time_zone), self._in_tenant(scope, "d"),
+            _named("d", self._daily.names), _cut(self._edges()),
         )  # fmt: skip
-        inside = [sql("first_at < {}", param(end)), *([sql("first_at >= {}", param(start))] if start else [])]
-        return sql("SELECT * FROM ({}) c WHERE {}", events, joined(" AND ", inside))
+        inside = [sql("first_at >= {}", param(start))] if start is not None else []
+        inside += [sql("first_at < {}", param(end))] if end is not None else []
+        return sql("SELECT * FROM ({}) c WHERE {}", events, joined(" AND ", inside)) if inside else events
 
     def _events(
-        self, scope: Scope, names: tuple[int, ...], start: dt.datetime | None, end: dt.datetime, extra: Sql
+        self, scope: Scope, names: tuple[int, ...], start: dt.datetime | None, end: dt.datetime | None, extra: Sql
     ) -> Sql:
-        conditions = [self._in_tenant(scope, "e"), _named("e", names), sql("e.occurred_at < {}", param(end))]
+        conditions = [self._in_tenant(scope, "e"), _named("e", names)]
+        if end is not None:
+            conditions.append(sql("e.occurred_at < {}", param(end)))
         if start is not None:
             conditions.append(sql("e.occurred_at >= {}", param(start)))
             conditions.append(sql("e.received_at >= {}", param(start - _ARRIVES_BEFORE)))

@@ -37,13 +37,15 @@ class Elapsed(Operand):
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Whose answers, as of when. `members` is a FROM item with a `member_id` column, or None for the whole workspace;
-    `aging` asks for the next moment at which an answer can change by itself."""
+    `aging` asks for the next moment at which an answer can change by itself. With `settle_later`, a pass may leave
+    members open whom it could only decide with much more reading: `Plan.open()` says which."""
 
     tenant_id: int
     time_zone: str
     as_of: dt.datetime
     members: Sql | None = None
     aging: bool = False
+    settle_later: bool = False
 
     @property
     def tenant(self) -> Sql:

@@ -34,8 +34,12 @@ class Source(Protocol):
 
     def render(self, scope: Scope) -> Sql: ...
 
-    def wakes_at(self) -> tuple[Sql, ...]:
+    def wakes_at(self, scope: Scope) -> tuple[Sql, ...]:
         """Moments at which anything read from this source may change, whatever the condition."""
+        ...
+
+    def open(self, scope: Scope) -> tuple[Sql, ...]:
+        """Conditions under which a member is left open (see Scope.settle_later)."""
         ...
 
 
@@ -46,7 +50,10 @@ class _Join:
     def render(self, scope: Scope) -> Sql:
         return self.text
 
-    def wakes_at(self) -> tuple[Sql, ...]:
+    def wakes_at(self, scope: Scope) -> tuple[Sql, ...]:
+        return ()
+
+    def open(self, scope: Scope) -> tuple[Sql, ...]:
         return ()
 
 
@@ -118,14 +125,17 @@ class Plan:
         return tuple(dict.fromkeys(moment for child in children for moment in self.moments(child)))
 
     def from_clause(self) -> Sql:
-        """FROM the members `m` (in the scope), each source joined. Ask for it after all conditions."""
+        """FROM the members `m` (in the scope), each source joined. Ask for it after all conditions. In a scope of given
+        members, `m.wanted_id` is theirs also where there is no such member."""
         tenant = self.scope.tenant
         table = Sql(self.population.table)
         sources = joined("\n", [source.render(self.scope) for source in self._sources.values()])
         if self.scope.members is None:
             return sql("FROM {} m\n{}\nWHERE m.tenant_id = {}", table, sources, tenant)
+        # OFFSET 0 keeps the planner from computing all sources anew for each member.
         return sql(
-            "FROM {} w LEFT JOIN {} m ON m.tenant_id = {} AND m.id = w.member_id\n{}\nWHERE true",
+            "FROM (SELECT w.member_id AS wanted_id, p.* FROM {} w LEFT JOIN {} p ON p.tenant_id = {}"
+            " AND p.id = w.member_id OFFSET 0) m\n{}\nWHERE true",
             self.scope.members, table, tenant, sources,
         )  # fmt: skip
 
@@ -134,7 +144,12 @@ class Plan:
 
     def wakes_at(self) -> tuple[Sql, ...]:
         own = self.population.wakes_at(self.scope.as_of)
-        return (own, *(moment for source in self._sources.values() for moment in source.wakes_at()))
+        return (own, *(moment for source in self._sources.values() for moment in source.wakes_at(self.scope)))
+
+    def open(self) -> Sql:
+        """Whether the member has to be looked at again on its own. Ask for it after all conditions."""
+        found = [condition for source in self._sources.values() for condition in source.open(self.scope)]
+        return sql("({}) IS TRUE", joined(" OR ", found)) if found else FALSE
 
     def _condition(self, node: Node) -> Sql:
         if isinstance(node, Leaf):
