@@ -20,8 +20,8 @@ from feedback.actions import create_survey, update_survey
 from feedback.actions.surveys import QUESTION_FIELDS
 from feedback.admin.figures import figures_of, nps_text
 from feedback.admin.forms import QuestionForm, QuestionFormSet
-from feedback.api.form import fields_of
 from feedback.models import Invitation, Question, Response, Survey
+from feedback.queries.form import fields_of
 from urm.audit.actions import record, snapshot
 from urm.ui.admin import Empty, Entry, ModelAdmin, StackedInline
 from urm.ui.formats import number
