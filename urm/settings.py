@@ -118,10 +118,10 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AXES_FAILURE_LIMIT = 10
-AXES_VERBOSE = False
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_VERBOSE = False  # no greeting at each start
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_USERNAME_FORM_FIELD = "username"  # axes would look for `email`, find nobody, and lock nobody out
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 AXES_LOCKOUT_TEMPLATE = "ui/locked.html"

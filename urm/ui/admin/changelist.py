@@ -4,10 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db import models
 from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessThan
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.functional import cached_property
 from unfold.views import ChangeList
 
@@ -65,14 +67,17 @@ class KeysetChangeList(ChangeList):  # type: ignore[misc]  # unfold is not typed
             self.next_after = "~".join(_written(getattr(self.result_list[-1], name)) for name in names)
 
     def _position(self, names: list[str]) -> list[Any]:
+        """The values that `next_after` wrote; anything else is no position."""
+        fields = [self.lookup_opts.get_field(name) for name in names]
         try:
-            values = (self.after or "").split("~")
-            fields = [self.lookup_opts.get_field("id" if name == "pk" else name) for name in names]
-            return [field.to_python(value) for field, value in zip(fields, values, strict=True)]
-        except (ValueError, TypeError, models.ObjectDoesNotExist) as error:
+            values = [
+                field.to_python(value) for field, value in zip(fields, (self.after or "").split("~"), strict=True)
+            ]
+        except (ValueError, ValidationError) as error:
             raise IncorrectLookupParameters(error) from error
-        except Exception as error:  # to_python raises ValidationError
-            raise IncorrectLookupParameters(error) from error
+        if any(isinstance(value, datetime) and timezone.is_naive(value) for value in values):
+            raise IncorrectLookupParameters("A moment without time zone is no position.")
+        return values
 
     @property
     def next_url(self) -> str | None:

@@ -115,6 +115,9 @@ class StaffAdmin(ModelAdmin):
         obj.pk, obj.user, obj.name = role.pk, role.user, role.name
         self._write_to(request, role)
 
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """A role has no related rows."""
+
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         remove_staff(role=obj)
 
