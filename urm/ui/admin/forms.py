@@ -1,5 +1,7 @@
 """Forms that know the tenant."""
 
+from collections.abc import Sequence
+
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
