@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management import call_command
-from django.db import connection, connections, transaction
+from django.db import connection, connections
 
 from deploy.bench.table import Workspace
 from deploy.paths import say
+from urm.tenancy.work import drain
 
 MEMBERS, EVENTS = 520_000, 3_000_000
 # slug, zone, share of the members, share of the events
@@ -115,6 +116,18 @@ ON CONFLICT DO NOTHING
 """
 
 
+_STATEMENTS = (
+    ("members_member", _MEMBERS),
+    ("members_identity", _IDENTITIES),
+    ("members_consent", _CONSENTS),
+    ("members_membertag", _TAGS),
+    ("members_memberstate", _STATES),
+    ("members_event", _EVENTS),
+    ("members_eventkey", _KEYS),
+    ("members_daily", _DAILY),
+)
+
+
 def prepare(*, members: int, events: int) -> tuple[Workspace, ...]:
     """Migrate `urm_bench` (the connections point at it already) and fill it unless it holds just these data."""
     call_command("migrate", database="owner", verbosity=0)
@@ -127,6 +140,9 @@ def prepare(*, members: int, events: int) -> tuple[Workspace, ...]:
     say(f"making {members:,} members and {events:,} events in {len(SHARES)} workspaces (kept for the next time)")
     _empty()
     workspaces = tuple(_fill(*share, members=members, events=events) for share in SHARES)
+    vacuum()
+    for workspace in workspaces:
+        drain(workspace.id)  # roll-ups and whatever else the apps make of a log
     vacuum()
     _remember({**wanted, "workspaces": [[one.id, one.slug, one.members, one.events] for one in workspaces]})
     say(f"made in {time.perf_counter() - started:.0f} s")
@@ -151,19 +167,24 @@ def _fill(slug: str, zone: str, member_share: float, event_share: float, *, memb
     sizes = {"members": int(members * member_share), "events": int(events * event_share)}
     base = tenant.pk * 10_000_000
     now = datetime.now(UTC)
-    with tenant_context(tenant.pk), transaction.atomic(), connection.cursor() as cursor:
+    with tenant_context(tenant.pk), connections["owner"].cursor() as owner:
         for name in ("vip", "newsletter", "complaint_open"):
             create_tag(name=name)
         EventName.objects.bulk_create([EventName(name=name) for name in NAMES])
         names = ", ".join(str(EventName.objects.get(name=name).pk) for name in NAMES)
-        for statement in (_MEMBERS, _IDENTITIES, _CONSENTS, _TAGS, _STATES, _EVENTS, _KEYS, _DAILY):
-            cursor.execute(statement.format(tenant=tenant.pk, base=base, names=names, now=now, zone=zone, **sizes))
+        for table, statement in _STATEMENTS:
+            with connection.cursor() as cursor:
+                cursor.execute(statement.format(tenant=tenant.pk, base=base, names=names, now=now, zone=zone, **sizes))
+            # Else checks of references into the table are planned as if it were empty: by reading all of it.
+            owner.execute(f"ANALYZE {table}")
         start_cursors()
-        cursor.execute(
-            "SELECT received_at, id FROM members_event WHERE tenant_id = %s ORDER BY received_at DESC, id DESC LIMIT 1",
-            [tenant.pk],
-        )
-        received_at, event_id = cursor.fetchone()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT received_at, id FROM members_event WHERE tenant_id = %s "
+                "ORDER BY received_at DESC, id DESC LIMIT 1",
+                [tenant.pk],
+            )
+            received_at, event_id = cursor.fetchone()
         Cursor.objects.update(received_at=received_at, event_id=event_id)
     with connections["owner"].cursor() as cursor:
         cursor.execute("SELECT setval(pg_get_serial_sequence('members_member', 'id'), 900000000)")

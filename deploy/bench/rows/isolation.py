@@ -1,0 +1,115 @@
+"""Row 5: what the policies cost. The same statements as the application role, whom row-level security binds, and as the
+owner of tables from which FORCE was lifted for the while, whom it does not."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from statistics import median
+from typing import Any
+
+from django.db import connection, connections, transaction
+
+from deploy.bench.table import Context, Row, measures
+from members.models import DailyCount, Identity, Member, MemberState
+from members.queries import in_segment, live_members, member_by_identity, search_members, timeline
+from urm.tenancy.context import tenant_context
+
+Statement = tuple[str, Any]
+AT_LEAST = 0.05  # seconds that one measurement of a query takes
+
+
+def _hot_queries(members: int) -> dict[str, Callable[[], object]]:
+    """What pages, the API and workers ask all the time. Each is given a member in the middle of the workspace."""
+    external_id = f"c-{members // 3}"
+    member = Member.objects.get(external_id=external_id)
+    newest = live_members().order_by("-created_at", "-id")
+    return {
+        "member by id": lambda: member_by_identity(external_id),
+        "members, first page": lambda: list(newest[:50]),
+        "search by name": lambda: list(search_members("lovelace").order_by("-created_at", "-id")[:50]),
+        "search by external id": lambda: list(search_members(external_id)[:50]),
+        "search by two Chinese characters": lambda: list(search_members("王小")[:50]),
+        "timeline": lambda: timeline(member),
+        "members of a segment": lambda: list(in_segment(1, newest)[:50]),
+        "count of a segment": lambda: MemberState.objects.filter(segment_ids__contains=[1]).count(),
+        "members by a tag": lambda: list(MemberState.objects.filter(tag_ids__contains=[1]).order_by("pk")[:50]),
+        "members by an attribute": lambda: Member.objects.filter(attributes__contains={"plan": "pro"}).count(),
+        "days of a member": lambda: list(DailyCount.objects.filter(member_id=member.pk)),
+        "purchases of the last month": lambda: DailyCount.objects.filter(
+            name_id=1, day__gte="2020-01-01", amount_sum__gte=100
+        ).count(),
+        "identity": lambda: list(Identity.objects.filter(member=member)),
+    }
+
+
+@measures("5")
+def isolation(context: Context) -> Row:
+    tenant = context.medium
+    with tenant_context(tenant.id):
+        statements = {name: _statements(ask) for name, ask in _hot_queries(tenant.members).items()}
+        ratios = {}
+        with _owner_unbound(), transaction.atomic(), transaction.atomic(using="owner"):
+            for one in (connection, connections["owner"]):
+                one.tell_tenant()  # type: ignore[attr-defined]  # our backend's
+            for name, asked in statements.items():
+                ratios[name] = _ratio(asked, context.rounds)
+    worst = max(ratios, key=lambda name: ratios[name])
+    detail = f"worst of {len(ratios)}: {worst}; median {median(ratios.values()):.3f}"
+    return context.row("5", ratios[worst], detail)
+
+
+def _statements(ask: Callable[[], object]) -> list[Statement]:
+    """What a query of the platform sends to the database."""
+    sent: list[Statement] = []
+
+    def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        sent.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        ask()
+    return sent
+
+
+def _ratio(statements: list[Statement], rounds: int) -> float:
+    """Median of the paired ratios; the number of repetitions makes each measurement long enough."""
+    first = _timed("default", statements, 1)
+    repetitions = max(1, int(AT_LEAST / max(first, 1e-5)))
+    pairs = []
+    for turn in range(2 * rounds + 1):
+        bound = _timed("default", statements, repetitions)
+        free = _timed("owner", statements, repetitions)
+        if turn:
+            pairs.append(bound / free)
+    return median(pairs)
+
+
+def _timed(alias: str, statements: list[Statement], repetitions: int) -> float:
+    with connections[alias].connection.cursor() as cursor:  # the driver's: nothing of ours is measured
+        gc.collect()
+        started = time.perf_counter()
+        for _ in range(repetitions):
+            for sql, params in statements:
+                cursor.execute(sql, params)
+                cursor.fetchall()
+        return time.perf_counter() - started
+
+
+@contextmanager
+def _owner_unbound() -> Iterator[None]:
+    """Without FORCE the owner of a table is not bound by its policies."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "SELECT string_agg(format('ALTER TABLE %I NO FORCE ROW LEVEL SECURITY;', relname), ' '), "
+            "string_agg(format('ALTER TABLE %I FORCE ROW LEVEL SECURITY;', relname), ' ') FROM pg_class "
+            "WHERE relnamespace = 'public'::regnamespace AND relforcerowsecurity"
+        )
+        lift, restore = cursor.fetchone()
+        cursor.execute(lift)
+        try:
+            yield
+        finally:
+            cursor.execute(restore)
