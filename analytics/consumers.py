@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
-from analytics.actions import claim_cursor, rebuild_rollups, record_sizes, roll_up
+from analytics.actions import claim_cursor, rebuild_rollups, record_sizes, refresh_statistics, roll_up
 from analytics.models import KpiSettings, RollupState, StaleDay
 from analytics.queries.periods import local_today, workspace
 from members.consumers.log import ABSORBER, BEGINNING
@@ -22,6 +22,7 @@ from urm.tenancy.work import wake
 
 BATCH = 20_000
 NIGHT = time(2, 0)  # local; a night without two o'clock has it at three
+MANY_DAYS = 5_000  # written at once are a backfill
 SIZES_EVERY = timedelta(hours=1)
 
 _TEMPORARY = """
@@ -52,17 +53,23 @@ WHERE e.tenant_id = {tenant} AND e.received_at >= %(received_at)s AND e.received
   AND (e.received_at, e.id) > (%(received_at)s, %(event_id)s) AND (e.received_at, e.id) <= (%(end_at)s, %(end_id)s)
 """
 
+# One look-up by key for each day touched, whatever the planner believes (OFFSET 0 keeps it from joining otherwise).
 _DAYS = """
 INSERT INTO rollup_day
 SELECT f.*, coalesce(o.orders, 0), coalesce(o.revenue, 0) FROM (
     SELECT d.member_id, d.day, sum(d.count),
            coalesce(sum(d.amount_count) FILTER (WHERE n.name = %(purchase)s), 0) AS orders,
            coalesce(sum(d.amount_sum) FILTER (WHERE n.name = %(purchase)s), 0) AS revenue
-    FROM rollup_touched t
-    JOIN members_daily d ON d.tenant_id = {tenant} AND d.member_id = t.member_id AND d.day = t.day
+    FROM rollup_touched t CROSS JOIN LATERAL (
+        SELECT member_id, day, name_id, count, amount_count, amount_sum FROM members_daily
+        WHERE tenant_id = {tenant} AND member_id = t.member_id AND day = t.day OFFSET 0
+    ) d
     JOIN members_eventname n ON n.tenant_id = {tenant} AND n.id = d.name_id AND NOT n.platform
     WHERE t.active GROUP BY d.member_id, d.day
-) f LEFT JOIN analytics_memberday o ON o.tenant_id = {tenant} AND o.day = f.day AND o.member_id = f.member_id
+) f LEFT JOIN LATERAL (
+    SELECT orders, revenue FROM analytics_memberday
+    WHERE tenant_id = {tenant} AND day = f.day AND member_id = f.member_id OFFSET 0
+) o ON true
 """
 
 _MEMBERS = """
@@ -174,6 +181,10 @@ def _follow_log(cursor: Cursor, mark: Cursor, tenant: Tenant, batch: int) -> Non
         db.execute("ANALYZE rollup_touched")
         for statement in (_DAYS, _MEMBERS, _STALE, _STORE_DAYS, _STORE_MEMBERS):
             _execute(db, statement, settings)
+        db.execute("SELECT count(*) FROM rollup_day")
+        (changed,) = db.fetchone()
+    if changed >= MANY_DAYS:
+        refresh_statistics()
     cursor.received_at, cursor.event_id = end
     cursor.save(update_fields=["received_at", "event_id"])
 

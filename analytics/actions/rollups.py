@@ -26,6 +26,7 @@ from analytics.queries.totals import (
     compute_cells,
     compute_churn,
     compute_totals,
+    joining_whole_tables,
     months_with_churn_of,
 )
 from members.consumers.log import ABSORBER, BEGINNING
@@ -92,16 +93,23 @@ def rebuild_rollups(*, cursor: Cursor, today: date) -> None:
     mark = Cursor.objects.filter(consumer=ABSORBER).first()
     for model in (MemberDay, MemberSummary, PeriodTotals, CohortCell, StaleDay):
         model.objects.all().delete()
-    with connection.cursor() as db:
-        db.execute(_FILL_DAYS.format(tenant=require_tenant()), {"purchase": KpiSettings.current().purchase_event})
-        db.execute(_FILL_SUMMARIES.format(tenant=require_tenant()), {"zone": tenant.time_zone})
-        db.execute(_ALL_DAYS.format(tenant=require_tenant()))
+    settings = {"purchase": KpiSettings.current().purchase_event, "zone": tenant.time_zone}
+    with joining_whole_tables() as db:
+        for statement in (_FILL_DAYS, _FILL_SUMMARIES, _ALL_DAYS):
+            db.execute(statement.format(tenant=require_tenant()), settings)
         days = [day for (day,) in db.fetchall()]
+    refresh_statistics()
     roll_up(days=days, today=today)
     if mark is not None:
         cursor.received_at, cursor.event_id = mark.received_at, mark.event_id
         cursor.save(update_fields=["received_at", "event_id"])
     RollupState.objects.update(time_zone=tenant.time_zone, rolled_at=timezone.now())
+
+
+def refresh_statistics() -> None:
+    """Let the planner know what a large fill has changed; autovacuum may come much later."""
+    with connection.cursor() as db:
+        db.execute("SELECT app.analyze_rollups()")
 
 
 def roll_up(*, days: Iterable[date], today: date) -> None:

@@ -1,12 +1,14 @@
 """What a period adds up to, from the days of members: the same statements fill the roll-ups and split them by group."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from analytics.models import Grain
 from analytics.queries.groups import grouping
@@ -183,7 +185,20 @@ def months_with_churn_of(day: date, window: int) -> tuple[date, date]:
     return day, day + timedelta(days=window + 1)
 
 
+@contextmanager
+def joining_whole_tables() -> Iterator[CursorWrapper]:
+    """A cursor whose statements join by hash or merge as far as they can.
+
+    For all that reads much of a workspace: right after a large import the planner takes a workspace it has no
+    statistics of for one row, and loops over it once for every member (seen: 150 s instead of .1 s).
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_nestloop = off")
+        yield cursor
+        cursor.execute("SET LOCAL enable_nestloop = on")
+
+
 def _rows(statement: str, parameters: dict[str, Any], **parts: str) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
+    with joining_whole_tables() as cursor:
         cursor.execute(statement.format(tenant=require_tenant(), **parts), parameters)
         return list(cursor.fetchall())
