@@ -1,0 +1,71 @@
+"""What this app adds to the members' pages and to the home page."""
+
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from campaigns.admin.shown import report_steps
+from campaigns.models import Delivery, Run
+from campaigns.queries.report import deliveries_of_member, report_of_runs
+from members.admin.extensions import EventWords, add_event_words
+from members.models import Member
+from urm.tenancy.middleware import WorkspaceRequest
+from urm.ui.attention import Concern, concern
+from urm.ui.panels import panel
+
+
+def _channel(properties: dict[str, Any]) -> str:
+    return str(properties.get("channel", ""))
+
+
+def _reason(properties: dict[str, Any]) -> str:
+    reason = properties.get("reason")
+    return str(Delivery.Reason(reason).label) if reason in Delivery.Reason.values else ""
+
+
+def _opened(properties: dict[str, Any]) -> str:
+    return str(_("by a machine")) if properties.get("machine") else ""
+
+
+add_event_words("urm.message.sent", EventWords(_("Message sent"), "outgoing_mail", _channel))
+add_event_words("urm.message.failed", EventWords(_("Message not delivered"), "mail_off", _reason))
+add_event_words("urm.message.opened", EventWords(_("Message opened"), "drafts", _opened))
+add_event_words("urm.message.clicked", EventWords(_("Link clicked"), "ads_click", lambda p: p.get("url", "")))
+add_event_words(
+    "urm.message.unsubscribed", EventWords(_("Unsubscribed"), "unsubscribe", lambda p: p.get("purpose", ""))
+)
+
+
+@panel(
+    "member",
+    title=_("Messages"),
+    capability="campaigns.view",
+    template="campaigns/panels/messages.html",
+    order=60,
+    width="half",
+)
+def messages(request: WorkspaceRequest, member: Member) -> dict[str, Any]:
+    return {"deliveries": deliveries_of_member(member.pk)}
+
+
+@panel(
+    "home",
+    title=_("Campaign funnel"),
+    capability="campaigns.view",
+    template="campaigns/panels/funnel.html",
+    order=50,
+    width="half",
+)
+def campaign_funnel(request: WorkspaceRequest, _subject: Any) -> dict[str, Any]:
+    """Of the newest campaign that went out, and the names of those before it."""
+    newest = list(Run.objects.select_related("campaign").order_by("-pk")[:5])
+    steps = report_steps(report_of_runs([newest[0].pk])) if newest else []
+    return {"newest": newest[0] if newest else None, "steps": steps, "others": newest[1:]}
+
+
+@concern("campaigns.view")
+def unknown_deliveries(request: WorkspaceRequest) -> Concern | None:
+    count = Delivery.objects.filter(state=Delivery.State.UNKNOWN).count()
+    url = reverse("admin:campaigns_campaign_changelist")
+    return Concern(_("deliveries are in an unknown state: look at the campaign"), count, url) if count else None
