@@ -13,6 +13,6 @@ It leaves the data as it found them, or at least not much bigger. `costs` are un
 into results.json under `unit_costs`, by the names of `deploy.capacity.costs.Costs`.
 """
 
-from deploy.bench.table import GOALS, Context, Goal, Row, measures
+from deploy.bench.table import GOALS, BackendClock, Context, Goal, Row, measures
 
-__all__ = ["GOALS", "Context", "Goal", "Row", "measures"]
+__all__ = ["GOALS", "BackendClock", "Context", "Goal", "Row", "measures"]

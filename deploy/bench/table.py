@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -140,6 +141,24 @@ def seconds(work: Callable[[], object]) -> float:
         return time.perf_counter() - started
     finally:
         gc.enable()
+
+
+class BackendClock:
+    """CPU seconds of one database connection's server process, where the server runs on this machine; else wall time.
+
+    What queries cost does not depend on who else uses the machine; how long they take does.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid(), coalesce(host(inet_server_addr()), '127.0.0.1')")
+            pid, host = cursor.fetchone()
+        self.file = Path(f"/proc/{pid}/schedstat")
+        self.name = Path(f"/proc/{pid}/comm")
+        self.local = host in {"127.0.0.1", "::1"} and self.file.exists() and "postgres" in self.name.read_text()
+
+    def now(self) -> float:
+        return int(self.file.read_text().split()[0]) / 1e9 if self.local else time.perf_counter()
 
 
 Measure = Callable[[Context], Row]
