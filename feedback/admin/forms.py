@@ -6,6 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from feedback.models import Question
 from urm.ui.admin.forms import TenantModelForm
@@ -14,7 +15,7 @@ from urm.ui.admin.forms import TenantModelForm
 class ChoicesField(forms.CharField):
     """One choice a line: `value | English | Chinese`; the Chinese, or all but the value, may be left out."""
 
-    widget = forms.Textarea(attrs={"rows": 3})
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 3, "cols": 20})
 
     def prepare_value(self, value: Any) -> Any:
         return "\n".join(" | ".join(row) for row in value) if isinstance(value, list) else value
