@@ -83,6 +83,8 @@ def test_chinese_pages_leave_no_text_of_ours_in_english(sign_in: SignIn) -> None
 # Words of the showcase's own data that are also words of the interface.
 DATA = {
     "English",
+    "Member",  # a tier
+    "The survey was closed.",
     "New in the last 60 days",
     "coffee",
     "Admin",
@@ -96,7 +98,7 @@ DATA = {
 
 
 _READ = """() => {
-    const ours = "script, style, pre, textarea, [lang=en], .material-symbols-outlined";
+    const ours = "script, style, pre, textarea, [lang=en], .ui-props, .material-symbols-outlined";
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     const found = new Set();
     while (walker.nextNode())
