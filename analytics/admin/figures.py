@@ -60,7 +60,7 @@ def tile_of(kpi: Kpi, question: Question, tenant: Tenant) -> Tile:
     running = [point for point in points if point.incomplete]
     last = over[-1] if over else None
     note = formats.date_format(last.period.start, "YEAR_MONTH_FORMAT") if last else ""
-    if running and running[0].value is not None and kpi.unit in (Unit.MEMBERS, Unit.ORDERS, Unit.MONEY, Unit.POINTS):
+    if running and running[0].value is not None and running[0].denominator is None:  # sums; rates settle at the end
         note = _("%(period)s · so far this month %(value)s") % {
             "period": note,
             "value": written(kpi, running[0].value, tenant),

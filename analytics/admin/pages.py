@@ -102,7 +102,7 @@ def _card(
     return {
         "kpi": kpi,
         "chart": chart_of(measured),
-        "has_points": bool(measured.points),
+        "has_points": any(point.value is not None for point in measured.points),
         "export": export,
         "other_period": grain != period,
         "not_split": bool(by) and not split and kpi.split is None,

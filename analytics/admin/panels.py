@@ -2,14 +2,12 @@
 
 from typing import Any
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from analytics.admin.figures import chart_of, heatmap_of, tile_of
 from analytics.models import Grain
-from analytics.queries import Kpi, Question, ask, kpi_named, measure
+from analytics.queries import Kpi, ask, kpi_named, measure
 from urm.tenancy.middleware import WorkspaceRequest
-from urm.ui.components import Chart, Series
 from urm.ui.panels import panel
 
 TILES = ("active_members", "new_members", "revenue", "repeat_purchase_rate", "churn", "clv", "nps")
@@ -44,11 +42,11 @@ def tiles(request: WorkspaceRequest, _subject: Any) -> dict[str, Any] | None:
     order=30,
 )
 def stages(request: WorkspaceRequest, _subject: Any) -> dict[str, Any] | None:
-    """Left out until there are two days to compare: today's sizes stand in a panel of their own."""
+    """How it moved; there is nothing to see before the second day."""
     for kpi in _known("members_by_stage"):
         measured = measure(kpi, ask(kpi, {}, tenant=request.workspace), tenant=request.workspace)
-        if len({point.period for point in measured.points}) > 1:
-            return {"chart": chart_of(measured), "kpi": kpi}
+        if len({point.period.start for point in measured.points}) > 1:
+            return {"chart": chart_of(measured)}
     return None
 
 
@@ -65,33 +63,3 @@ def cohorts(request: WorkspaceRequest, _subject: Any) -> dict[str, Any] | None:
         measured = measure(kpi, ask(kpi, {}, tenant=request.workspace), tenant=request.workspace)
         return {"kpi": kpi, "map": heatmap_of(measured) if measured.points else None, "unit": kpi.offset_title}
     return None
-
-
-@panel(
-    "home",
-    title="",
-    capability="loyalty.view",
-    template="analytics/panels/chart.html",
-    order=60,
-)
-def points(request: WorkspaceRequest, _subject: Any) -> dict[str, Any] | None:
-    """Issued and redeemed side by side."""
-    kpis = _known("points_issued", "points_redeemed")
-    if not kpis:
-        return None
-    question: Question = ask(kpis[0], {"period": Grain.MONTH}, tenant=request.workspace)
-    charts = [chart_of(measure(kpi, question, tenant=request.workspace)) for kpi in kpis]
-    if not any(value for chart in charts for one in chart.series for value in one.values):
-        return {"chart": None, "kpi": kpis[0], "nothing": _("No points have been given yet.")}
-    return {
-        "chart": Chart(
-            title=_("Points issued and redeemed"),
-            labels=charts[0].labels,
-            series=[Series(one.label, one.values) for chart in charts for one in chart.series],
-            x_title=charts[0].x_title,
-            y_title=charts[0].y_title,
-            kind="bar",
-            definition=" ".join(f"{kpi.label}: {kpi.definition}" for kpi in kpis),
-            incomplete_last=charts[0].incomplete_last,
-        )
-    }
