@@ -44,14 +44,32 @@ def registered_work() -> dict[str, Work]:
     return dict(_registry)
 
 
+_NOTE = """
+INSERT INTO tenancy_wakeup (tenant_id, work, due_at) SELECT %(tenant)s, %(work)s, %(due_at)s {unless}
+ON CONFLICT (tenant_id, work) DO UPDATE SET due_at = excluded.due_at WHERE tenancy_wakeup.due_at > excluded.due_at
+"""
+_NOTED = """
+WHERE NOT EXISTS (SELECT FROM tenancy_wakeup WHERE tenant_id = %(tenant)s AND work = %(work)s AND due_at <= %(due_at)s)
+"""
+
+
 def wake(work: str, due_at: datetime | None = None) -> None:
     """Have `work` done for the current tenant, now or at `due_at`; an earlier wake-up that is noted already stays."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO tenancy_wakeup (tenant_id, work, due_at) VALUES (%s, %s, %s) ON CONFLICT (tenant_id, work) "
-            "DO UPDATE SET due_at = excluded.due_at WHERE tenancy_wakeup.due_at > excluded.due_at",
-            [require_tenant(), work, due_at or timezone.now()],
-        )
+    note: dict[str, int | str | datetime] = {
+        "tenant": require_tenant(),
+        "work": work,
+        "due_at": due_at or timezone.now(),
+    }
+    if connection.in_atomic_block:
+        # The row stays locked until the commit: whoever takes it then finds what this transaction wrote.
+        with connection.cursor() as cursor:
+            cursor.execute(_NOTE.format(unless=""), note)
+        return
+    # All is committed already. Then one read is enough where the note is there: whoever is taking it just now begins
+    # after this moment. A platform table needs no tenant told, hence no transaction around the statement.
+    connection.ensure_connection()
+    with connection.wrap_database_errors, connection.connection.cursor() as cursor:
+        cursor.execute(_NOTE.format(unless=_NOTED), note)
 
 
 def wake_after_commit(work: str, due_at: datetime | None = None) -> None:
