@@ -137,10 +137,12 @@ def _send(batch: _Batch, session: SmtpSession, *, until: float) -> bool:
     """All chunks of a batch; what became of one is marked in the transaction that fences the next."""
     marks: list[marking.Mark] = []
     waiting = list(batch.attempts)
+    with transaction.atomic():  # one round of SET LOCAL for all reads
+        values = load_values(batch.content.paths | {"member"}, waiting)
     reached = True
     while waiting and reached and time.monotonic() < until:
         chunk, waiting = waiting[:CHUNK], waiting[CHUNK:]
-        mails, unusable = _render(batch, chunk)
+        mails, unusable = _render(batch, {member_id: values[member_id] for member_id in chunk})
         with transaction.atomic():
             _mark(batch, marks)
             marks = []
@@ -158,12 +160,10 @@ def _send(batch: _Batch, session: SmtpSession, *, until: float) -> bool:
     return reached
 
 
-def _render(batch: _Batch, member_ids: Sequence[int]) -> tuple[dict[int, Mail], list[marking.Mark]]:
+def _render(batch: _Batch, values: Mapping[int, Mapping[str, Any]]) -> tuple[dict[int, Mail], list[marking.Mark]]:
     """Mails by member, and marks for those whose message cannot be made; members without an address are in neither."""
     mails: dict[int, Mail] = {}
     unusable: list[marking.Mark] = []
-    with transaction.atomic():  # one round of SET LOCAL for all reads
-        values = load_values(batch.content.paths | {"member"}, member_ids)
     with translation.override(batch.language), timezone.override(batch.zone):
         for member_id, value in values.items():
             member = value.get("member") or {}

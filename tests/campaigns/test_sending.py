@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -235,11 +236,11 @@ def test_pause_holds_what_is_claimed_but_not_handed_over(
     render = sending._render
     chunks = []
 
-    def render_and_pause(batch: sending._Batch, ids: list[int]) -> object:
-        chunks.append(len(ids))
+    def render_and_pause(batch: sending._Batch, values: dict[int, Any]) -> object:
+        chunks.append(len(values))
         if len(chunks) == 2:
             pause_campaign(campaign=campaign)
-        return render(batch, ids)
+        return render(batch, values)
 
     monkeypatch.setattr(sending, "_render", render_and_pause)
     sending.send_batch(run)

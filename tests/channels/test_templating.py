@@ -131,3 +131,65 @@ def test_error_names_line_and_reason() -> None:
     with pytest.raises(TemplateError) as caught:
         parse("first\n{% for i in (1..3) %}{% endfor %}", html=False)
     assert str(caught.value) == "Ranges such as (1..10) are not allowed. (line 2: {% for i in (1..3) %}{% endfor %})"
+
+
+_PATHS = ["a", "a.b", "a.size", "a.b.c", "missing", "missing.x", "n", "l", "l.first", "a[0]", "l[0]", "now", "a['b']"]
+_CHAINS = [
+    "",
+    "| default: 'no <b>one</b>'",
+    "| default: 7 | plus: 1",
+    "| upcase | append: ' <i>' | append: a.b",
+    "| escape",
+    "| money | default: '–'",
+    "| number: 1",
+    "| truncate: 5, '…'",
+    "| replace: 'x', '<y>'",
+    "| newline_to_br",
+    "| join: ', '",
+    "| divided_by: 0",
+    "| date: '%Y-%m-%d'",
+    "| default: 'x', allow_false: true",
+    "| size",
+    "| round: 99",
+]
+_VALUES: list[Any] = [
+    None,
+    "",
+    "x<>&'\"\n",
+    0,
+    3,
+    2.5,
+    Decimal("1.50"),
+    True,
+    False,
+    [],
+    ["p", "<q>"],
+    {},
+    {"b": "<v>"},
+]
+
+
+@pytest.mark.parametrize("html", [True, False])
+@pytest.mark.parametrize("chain", _CHAINS)
+def test_short_way_of_rendering_says_what_the_long_one_says(html: bool, chain: str) -> None:
+    """Every path and value through every chain of filters, both ways."""
+    different = []
+    for path in _PATHS:
+        template = parse(f"<p>{{{{ {path} {chain} }}}}</p>\n", html=html)
+        for value in _VALUES:
+            values = {"a": value, "n": value, "l": value, "workspace": {"currency": "USD"}}
+            answers = []
+            for render in (template._straight or template._template.render, template._template.render):
+                try:
+                    answers.append(render(values))
+                except Exception as error:
+                    answers.append(type(error).__name__)
+            if answers[0] != answers[1] and path != "now":
+                different.append((path, value, answers))
+    assert different == []
+
+
+def test_short_way_is_taken_where_there_are_no_blocks() -> None:
+    assert parse("Hi {{ member.first_name | default: 'you' }}", html=True)._straight is not None
+    assert parse("{% if a %}{{ b }}{% endif %}", html=True)._straight is None
+    assert parse("{{ a | append: b }}", html=True)._straight is None

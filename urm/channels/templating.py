@@ -20,6 +20,7 @@ from liquid.expression import Expression
 from liquid.filter import with_context
 from liquid.undefined import is_undefined
 
+from urm.channels.straightline import straight_line
 from urm.lib.figures import money, number
 
 LONGEST_SOURCE = 300_000  # characters
@@ -49,6 +50,7 @@ class Template:
 
     def __init__(self, template: BoundTemplate) -> None:
         self._template = template
+        self._straight = straight_line(template)
         found = template.analyze(include_partials=False)
         self.paths = frozenset(
             ".".join(str(part) for part in variable.segments)
@@ -61,7 +63,7 @@ class Template:
     def render(self, values: Mapping[str, object]) -> str:
         """The text for one member; raises TemplateError when a limit is reached or a filter cannot take a value."""
         try:
-            return self._template.render(values)
+            return self._straight(values) if self._straight else self._template.render(values)
         except (LiquidError, ArithmeticError, ValueError, TypeError, RecursionError) as error:
             raise TemplateError(_reason(error)) from error
 
