@@ -101,8 +101,8 @@ def _take_waiting(moment: datetime, limit: int) -> int:
     execute(passes.MAKE_WANT)
     execute(Sql("DELETE FROM segments_want"))
     taken = execute(sql(
-        "WITH taken AS (DELETE FROM members_dirtymember d WHERE d.tenant_id = {} AND d.member_id IN"
-        f" (SELECT member_id FROM members_dirtymember WHERE tenant_id = {{}} LIMIT {int(limit)} FOR UPDATE SKIP LOCKED)"
+        "WITH taken AS (DELETE FROM members_dirtymember d WHERE d.tenant_id = {} AND d.member_id = ANY (ARRAY("
+        f"SELECT member_id FROM members_dirtymember WHERE tenant_id = {{}} LIMIT {int(limit)} FOR UPDATE SKIP LOCKED))"
         " RETURNING d.member_id, d.cause_id) INSERT INTO segments_want SELECT member_id, cause_id FROM taken",
         tenant, tenant,
     ))  # fmt: skip

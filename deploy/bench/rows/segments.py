@@ -232,9 +232,9 @@ def _changed(context: Context, number: str, share: float) -> Row:
     _Bench(context.large)
 
     def refresh() -> float:
-        """Seconds; members buy something, are refreshed, and it never happened."""
+        """Seconds; members do something, are refreshed, and it never happened."""
         with transaction.atomic():
-            _buy(context.large, changed)
+            _act(context.large, changed)
             taken = seconds(lambda: refresh_members(limit=changed))
             if (again := recompute_segments(stale=None).changed) != 0:
                 problems.add(f"{again} rows changed afterwards")
@@ -254,34 +254,40 @@ def _changed(context: Context, number: str, share: float) -> Row:
     )
 
 
-def _buy(workspace: Workspace, members: int) -> None:
-    """One purchase each for members spread over the workspace, as the absorber writes it."""
+def _act(workspace: Workspace, members: int) -> None:
+    """One event each of the members that were seen last, a fifth of them purchases, as the absorber writes it."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "CREATE TEMP TABLE bought ON COMMIT DROP AS SELECT m.id AS member_id, n.id AS name_id, now() AS at, "
-            "(now() AT TIME ZONE t.time_zone)::date AS day FROM members_member m "
-            "JOIN members_eventname n ON n.tenant_id = %(tenant)s AND n.name = 'purchase' "
-            "JOIN tenancy_tenant t ON t.id = %(tenant)s "
-            "WHERE m.tenant_id = %(tenant)s ORDER BY hashint8(m.id) LIMIT %(members)s",
+            "CREATE TEMP TABLE acted ON COMMIT DROP AS SELECT a.member_id, n.id AS name_id, now() AS at, "
+            "CASE WHEN n.name = 'purchase' THEN 30 END AS amount, (now() AT TIME ZONE t.time_zone)::date AS day "
+            "FROM (SELECT member_id FROM members_event WHERE tenant_id = %(tenant)s AND received_at >= now() - "
+            "interval '30 days' GROUP BY 1 ORDER BY max(received_at) DESC LIMIT %(members)s) a "
+            "JOIN members_eventname n ON n.tenant_id = %(tenant)s "
+            "AND n.name = CASE WHEN a.member_id %% 5 = 0 THEN 'purchase' ELSE 'product_view' END "
+            "JOIN tenancy_tenant t ON t.id = %(tenant)s",
             {"tenant": workspace.id, "members": members},
         )
+        if cursor.rowcount != members:
+            raise RuntimeError(f"{cursor.rowcount} members were seen lately, {members} are needed")
         for statement in (_LOG, _DAY, _DIRTY):
             cursor.execute(statement, [workspace.id])
 
 
 _LOG = """
 INSERT INTO members_event (tenant_id, received_at, member_id, name_id, occurred_at, amount, properties, trusted)
-SELECT %s, at, member_id, name_id, at, 120, '{}', true FROM bought
+SELECT %s, at, member_id, name_id, at, amount, '{}', true FROM acted
 """
 _DAY = """
 INSERT INTO members_daily AS d (tenant_id, member_id, name_id, day, count, amount_count, amount_sum, amount_min,
                                 amount_max, first_at, last_at)
-SELECT %s, member_id, name_id, day, 1, 1, 120, 120, 120, at, at FROM bought
+SELECT %s, member_id, name_id, day, 1, (amount IS NOT NULL)::int, amount, amount, amount, at, at FROM acted
 ON CONFLICT (tenant_id, member_id, name_id, day) DO UPDATE SET
-    count = d.count + 1, amount_count = d.amount_count + 1, amount_sum = coalesce(d.amount_sum, 0) + 120,
-    amount_min = least(d.amount_min, 120), amount_max = greatest(d.amount_max, 120), last_at = excluded.last_at
+    count = d.count + 1, amount_count = d.amount_count + excluded.amount_count,
+    amount_sum = coalesce(d.amount_sum + excluded.amount_sum, d.amount_sum, excluded.amount_sum),
+    amount_min = least(d.amount_min, excluded.amount_min), amount_max = greatest(d.amount_max, excluded.amount_max),
+    first_at = least(d.first_at, excluded.first_at), last_at = greatest(d.last_at, excluded.last_at)
 """
 _DIRTY = """
-INSERT INTO members_dirtymember (tenant_id, member_id, marked_at) SELECT %s, member_id, at FROM bought
+INSERT INTO members_dirtymember (tenant_id, member_id, marked_at) SELECT %s, member_id, at FROM acted
 ON CONFLICT DO NOTHING
 """
