@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from members.facts import state_alias
 from segments.facts import boolean_operand, stage_key
 from segments.models import Ruled, Segment, Stage, TagRule
@@ -83,7 +85,11 @@ def read_rules(names: Names, *, stale: bool | None) -> RuleBook:
     def wanted(row: Ruled) -> bool:
         return stale is None or row.stale == stale
 
-    for segment in Segment.objects.order_by("id"):
+    segments = Segment.objects.order_by("id")
+    if stale:
+        # What others depend on is inlined by its own fact; only rule-driven tags and stages are needed in full.
+        segments, book.unmanaged_segments = segments.filter(stale=True), segments.filter(stale=False).exists()
+    for segment in segments:
         rule = segment.rule if segment.kind == Segment.Kind.DYNAMIC else None
         node = _static(segment.pk) if rule is None else _checked(segment, rule, book)
         if node is not None and wanted(segment):
@@ -113,9 +119,23 @@ def _static(segment_id: int) -> Node:
     return Leaf(FactTerm("segment", Params((("id", segment_id),)), Kind.BOOLEAN), "is_true")
 
 
+# Checked rules by their text, with what the names they were checked against were then.
+_known: dict[tuple[int, bytes], tuple[Node, dict[str, int]]] = {}
+_MAX_KNOWN = 20_000
+
+
 def _checked(row: Ruled, rule: Mapping[str, Any], book: RuleBook) -> Node | None:
+    key = (book.names.tenant_id, orjson.dumps(rule))
+    known = _known.get(key)
+    if known is not None and all(book.names.signature(kind) == was for kind, was in known[1].items()):
+        return known[0]
     try:
-        return check(rule, book.names).node
+        names = book.names.watched()
+        node = check(rule, names).node
+        if len(_known) >= _MAX_KNOWN:
+            _known.clear()
+        _known[key] = (node, {kind: names.signature(kind) for kind in names.asked})
+        return node
     except RuleError as error:
         row.problem = str(error)
         book.broken.append(row)

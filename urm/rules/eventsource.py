@@ -53,8 +53,8 @@ class _Aggregates:
     alias: str
     hoists_extra: bool  # whether `extra` can be a condition on the rows themselves
     features: dict[_Feature, str] = field(default_factory=dict)
-    hoists_span: bool = True  # whether the rows themselves are within the widest window
     ahead: dt.datetime | None = None  # also look for the first event from this moment on
+    settled: dt.datetime | None = None  # rows cut by an edge, or not before this moment, leave their member open
 
     def column(self, feature: _Feature) -> Sql:
         name = self.features.setdefault(feature, f"f{len(self.features)}")
@@ -97,11 +97,11 @@ class _Aggregates:
         if feature.names != self.names:
             wanted.append(sql("name_id = ANY({})", params(feature.names, "int")) if len(feature.names) != 1
                           else Sql("name_id = %s", feature.names))  # fmt: skip
-        if feature.start is not None and not (self.hoists_span and feature.start == self.start):
+        if feature.start is not None and feature.start != self.start:
             wanted.append(sql("first_at >= {}", param(feature.start)))
-        if not (self.hoists_span and self.ahead is None and feature.end == self.end):
+        if feature.end != self.settled and (feature.end != self.end or self.ahead or self.settled):
             wanted.append(sql("last_at < {}", param(feature.end)))
-        if feature.extra and not self.shared_extra:
+        if feature.extra and not self.shared_extra and not self.settled:
             wanted.append(feature.extra)
         if not wanted:
             return sql(f"{{}} AS {name}", feature.aggregate)
@@ -141,7 +141,7 @@ class EventSource:
         """An event dated slightly ahead begins to exist by itself. Its day is read like any other (see `ahead`)."""
         found = []
         for stream in (self._daily, self._raw):
-            if stream.features:
+            if stream.features and not (stream is self._daily and scope.settle_later):
                 stream.ahead = scope.as_of
                 found.append(plus(Sql(f"{stream.alias}.ahead"), 1))
         self._ahead = scope.as_of
@@ -151,7 +151,7 @@ class EventSource:
     def render(self, scope: Scope) -> Sql:
         parts = []
         if self._daily.features and scope.settle_later:
-            self._daily.hoists_span = False
+            self._daily.settled = scope.as_of
             columns = sql("{}, bool_or(cut) AS cut", self._daily.select())
             parts.append(_joined(self._daily.alias, columns, self._all_days(scope)))
         elif self._daily.features:
@@ -180,17 +180,18 @@ class EventSource:
         return (Sql(f"{self._daily.alias}.cut"),) if self._daily.features and scope.settle_later else ()
 
     def _all_days(self, scope: Scope) -> Sql:
-        """Day rows that reach into any window, saying whether an edge cuts them."""
-        start, end = self._daily.start, self._daily.limit
+        """Day rows from the widest window on, saying which leave their member open: those that an edge cuts,
+        and those that reach `as_of`. All others are inside a window by where they begin."""
         conditions = [self._in_tenant(scope, "d"), _named("d", self._daily.names)]
-        if end is not None:
-            conditions.append(sql("d.first_at < {}", param(end)))
-        if start is not None:
-            conditions.append(sql("d.last_at >= {}", param(start)))
+        if self._daily.start is not None:
+            conditions.append(sql("d.last_at >= {}", param(self._daily.start)))
+        edges = [edge for edge in self._edges() if edge != scope.as_of]
+        cut = sql("d.last_at >= {}", param(scope.as_of))
+        if edges:
+            cut = sql("{} OR d.first_at < d.last_at AND ({})", cut, _cut(edges))
         return sql(
-            f"SELECT {_DAY_COLUMNS}{{}}, d.first_at < d.last_at AND ({{}}) AS cut FROM {{}} WHERE {{}}",
-            self._no_previous(), _cut(self._edges()), self._of_members(scope, "d", self.tables.daily),
-            joined(" AND ", conditions),
+            f"SELECT {_DAY_COLUMNS}, {{}} AS cut FROM {{}} WHERE {{}}",
+            cut, self._of_members(scope, "d", self.tables.daily), joined(" AND ", conditions),
         )  # fmt: skip
 
     def _no_previous(self) -> Sql:

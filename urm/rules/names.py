@@ -41,11 +41,28 @@ class Names:
 
     def __init__(self, tenant_id: int, time_zone: str, given: Mapping[str, Iterable[Entry]] | None = None) -> None:
         self.tenant_id, self.time_zone = tenant_id, time_zone
+        self.asked: set[str] = set()
+        self._signatures: dict[str, int] = {}
         self._kinds: dict[str, dict[Key, Entry]] = {
             kind: {entry.key: entry for entry in entries} for kind, entries in (given or {}).items()
         }
 
+    def watched(self) -> Names:
+        """The same names; `asked` then says which kinds were looked at."""
+        other = Names(self.tenant_id, self.time_zone)
+        other._kinds, other._signatures = self._kinds, self._signatures
+        return other
+
+    def signature(self, kind: str) -> int:
+        """Changes when any name of the kind or its type does, within the life of this process."""
+        if kind not in self._signatures:
+            self._signatures[kind] = hash(
+                frozenset((entry.key, entry.id, entry.typed) for entry in self.all(kind).values())
+            )
+        return self._signatures[kind]
+
     def all(self, kind: str) -> dict[Key, Entry]:
+        self.asked.add(kind)
         if kind not in self._kinds:
             loader = _loaders.get(kind)
             self._kinds[kind] = {entry.key: entry for entry in loader(self.tenant_id)} if loader else {}
