@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from deploy.bench.dataset import NAMES, vacuum
 from deploy.bench.table import BackendClock, Context, Row, Workspace, measures
@@ -162,8 +163,6 @@ class _Bench:
         return fresh
 
     def count(self, name: str) -> int:
-        from django.utils import timezone  # noqa: PLC0415
-
         with connection.cursor() as cursor:
             cursor.execute(self._counts[name], {"now": timezone.now()})
             return int(cursor.fetchone()[0])
@@ -265,11 +264,11 @@ def _changed(context: Context, number: str, share: float) -> Row:
             recompute_segments(stale=None)  # nobody's time has come meanwhile
             with transaction.atomic():
                 _act(context.large, changed)
-                refreshed: list[Any] = []
-                ours = _cost(lambda: refreshed.append(refresh_members(limit=changed)))  # noqa: B023
+                now, refreshed = timezone.now(), list[Any]()
+                ours = _cost(lambda: refreshed.append(refresh_members(limit=changed, as_of=now)))  # noqa: B023
                 moves = sum(refreshed[0].entered.values()) + sum(refreshed[0].left.values())
-                again: list[Any] = []
-                full = _cost(lambda: again.append(recompute_segments(stale=None)))  # noqa: B023
+                again = list[Any]()
+                full = _cost(lambda: again.append(recompute_segments(stale=None, as_of=now)))  # noqa: B023
                 if again[0].changed:
                     problems.add(f"{again[0].changed} rows changed afterwards")
                 transaction.set_rollback(True)
