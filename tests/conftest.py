@@ -8,12 +8,21 @@ from typing import Any
 
 import pytest
 from django.db import connections, transaction
+from django.utils import timezone, translation
 from pytest_django.plugin import DjangoDbBlocker
 
 from urm.tenancy.context import tenant_context
 from urm.tenancy.models import Role, Tenant, User
 
 PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def neutral_language_and_zone() -> Iterator[None]:
+    """A request leaves its language and time zone active in its thread, and the next test must not inherit them."""
+    yield
+    translation.deactivate()
+    timezone.deactivate()
 
 
 @pytest.fixture(scope="session")
