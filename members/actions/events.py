@@ -118,10 +118,15 @@ def emit(events: Iterable[PlatformEvent], *, at: datetime | None = None) -> None
 
 
 def mark_dirty(member_ids: Iterable[int]) -> None:
-    """Have segments, tags and stage of these members looked at again."""
+    """Have segments, tags and stage of these members looked at again, after this transaction is through.
+
+    A mark that is there already is touched, and so locked: a refresh running meanwhile leaves it for the next turn.
+    """
     rows = [DirtyMember(member_id=member_id) for member_id in sorted(set(member_ids))]
     if rows:
-        DirtyMember.objects.bulk_create(rows, ignore_conflicts=True)
+        DirtyMember.objects.bulk_create(
+            rows, update_conflicts=True, update_fields=["marked_at"], unique_fields=["tenant", "member_id"]
+        )
         transaction.on_commit(_wake_stream)
 
 

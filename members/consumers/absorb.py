@@ -145,10 +145,12 @@ FROM (SELECT member_id, min(occurred_at) AS first_at FROM absorb_item GROUP BY 1
 WHERE m.tenant_id = {tenant} AND m.id = e.member_id AND m.first_seen_at > e.first_at
 """
 
+# A mark that is there already is touched, and so locked: a refresh that is about to take it leaves it alone until this
+# transaction is through, instead of looking at the member too early.
 _DIRTY = """
 INSERT INTO members_dirtymember (tenant_id, member_id, marked_at, cause_id)
 SELECT {tenant}, member_id, now(), min(id) FROM absorb_item GROUP BY member_id ORDER BY member_id
-ON CONFLICT DO NOTHING
+ON CONFLICT (tenant_id, member_id) DO UPDATE SET marked_at = excluded.marked_at
 """
 
 
