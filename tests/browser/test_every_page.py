@@ -28,9 +28,14 @@ def pages(workspace: str) -> list[str]:
 def shown_with(visitor: Visitor, path: str) -> int | None:
     """The status of an address, or None when a browser would show no page there."""
     answer = visitor.context.request.get(visitor.url + path, max_redirects=0)
-    return (
-        None if answer.status == 405 or "attachment" in answer.headers.get("content-disposition", "") else answer.status
+    headers = answer.headers
+    no_page = (
+        answer.status == 405
+        or "attachment" in headers.get("content-disposition", "")
+        or "text/html" not in headers.get("content-type", "")  # JSON for widgets
+        or "sandbox" in headers.get("content-security-policy", "")  # the content of a frame, where no script runs
     )
+    return None if no_page else answer.status
 
 
 def look(visitor: Visitor, path: str) -> list[tuple[str, Any]]:
