@@ -11,7 +11,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from members.models import Member
 from members.queries import live_members
@@ -105,7 +105,7 @@ class SegmentAdmin(ModelAdmin):
         return [
             path("preview/", wrap(require_POST(self.preview)), name="segment_preview"),
             path("<int:pk>/edit/", wrap(self.edit), name="segment_edit"),
-            path("<int:pk>/why/", wrap(self.why), name="segment_why"),
+            path("<int:pk>/why/", wrap(require_safe(self.why)), name="segment_why"),
             *urls,
         ]
 
