@@ -126,11 +126,11 @@ def _plain(row: Row) -> dict[str, Any]:
 def _storage(context: Context) -> dict[str, float]:
     """Bytes on disk, indexes included, per member and per event."""
     per = {
-        "member_bytes": (
+        "storage.member_bytes": (
             ("members_member", "members_identity", "members_consent", "members_memberstate"),
             sum(one.members for one in context.workspaces),
         ),
-        "event_bytes": (
+        "storage.event_bytes": (
             ("members_event", "members_eventkey", "members_daily"),
             sum(one.events for one in context.workspaces),
         ),

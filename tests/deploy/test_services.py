@@ -145,7 +145,11 @@ def test_killed_servers_come_back_with_their_data(clones: list[Clone]) -> None:
 
 def test_last_user_stops_the_servers_and_a_killed_one_does_not_count(clones: list[Clone]) -> None:
     clone = clones[0]
-    use = "from deploy import services\nimport sys, time\nwith services.running():\n    print('in', flush=True)\n    "
+    # A test run in the background of a shell hands on that Ctrl-C is to be ignored; these users must feel it.
+    use = (
+        "from deploy import services\nimport signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "with services.running():\n    print('in', flush=True)\n    "
+    )
     killed = clone.start(use + "time.sleep(60)")
     first = clone.start(use + "time.sleep(60)")
     for user in (killed, first):

@@ -84,7 +84,7 @@ def deciding(context: Context) -> Row:
         "4",
         ratio,
         f"{tenant.members / seconds:,.0f} decisions/s ÷ {tenant.members / bare:,.0f} rows/s",
-        costs={"campaigns.decision_seconds": seconds / tenant.members},
+        costs={"deliveries.create_seconds": seconds / tenant.members},
     )
 
 
@@ -120,7 +120,7 @@ def mailing(context: Context) -> Row:
         median(b / a for a, b in pairs),
         f"{1 / ours:,.0f} mails/s ÷ {1 / limit:,.0f} prebuilt mails/s",
         problem=f"{unsent} mails were not sent" if unsent else "",
-        costs={"campaigns.mail_seconds": ours},
+        costs={"email.send_seconds": ours},
     )
 
 
