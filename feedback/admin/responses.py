@@ -36,9 +36,9 @@ class ScoreFilter(admin.SimpleListFilter):
         return queryset.filter(nps__range=group) if group else queryset
 
 
-def texts_of(response: Response) -> str:
-    """The free texts of a response, shortened."""
-    texts = [answer.text for answer in response.answers.all() if answer.text]
+def words_of(response: Response) -> str:
+    """What was said in words, shortened; a choice by its label."""
+    texts = [answer.label for answer in response.answers.all() if answer.text]
     return Truncator(" · ".join(texts)).chars(80)
 
 
@@ -60,7 +60,7 @@ class ResponseAdmin(ModelAdmin):
     search_help_text = _("Words of the answer, or name, e-mail, phone or id of a member")
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Response]:
-        return responses().prefetch_related("answers")
+        return responses().prefetch_related("answers__question")
 
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Response], search_term: str
@@ -73,7 +73,7 @@ class ResponseAdmin(ModelAdmin):
 
     @admin.display(description=_("words"))
     def words(self, response: Response) -> str:
-        return texts_of(response) or "–"
+        return words_of(response) or "–"
 
     @admin.display(description=_("answered at"))
     def answered(self, response: Response) -> str:
@@ -104,9 +104,5 @@ class ResponseAdmin(ModelAdmin):
 
 def shown_answers(response: Response) -> list[tuple[str, str]]:
     """(question, answer) in the order of the survey; a choice by its label."""
-    shown = []
-    for answer in response.answers.select_related("question").order_by("question__position", "question"):
-        labels = {option.value: option.label for option in answer.question.options}
-        value = answer.value
-        shown.append((answer.question.text, labels.get(str(value), str(value))))
-    return shown
+    answers = response.answers.select_related("question").order_by("question__position", "question")
+    return [(answer.question.text, answer.label) for answer in answers]

@@ -133,3 +133,9 @@ class Answer(TenantModel):
     @property
     def value(self) -> int | str | None:
         return self.text if self.number is None else self.number
+
+    @property
+    def label(self) -> str:
+        """The value in the reader's words: a choice by its label."""
+        labels = {option.value: option.label for option in self.question.options}
+        return labels.get(str(self.value), str(self.value))

@@ -20,9 +20,10 @@ import pytest
 
 from deploy.paths import ROOT
 from deploy.services.state import free_port
+from tests.workers import WORKER
 
 ENTRYPOINT = str(ROOT / "deploy/entrypoint")
-DATABASE = "urm_entrypoints"
+DATABASE = f"urm_entrypoints{WORKER}"
 
 
 def at_database(url: str, name: str) -> str:
@@ -33,11 +34,12 @@ def at_database(url: str, name: str) -> str:
 def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A database of its own, migrated by the entrypoint; secrets given by file, as in the containers."""
     owner = os.environ["DATABASE_OWNER_URL"]
+    redis = urlsplit(os.environ["REDIS_URL"])
     secrets = tmp_path_factory.mktemp("secrets")
     values = {
         "DATABASE_URL": at_database(os.environ["DATABASE_URL"], DATABASE),
         "DATABASE_OWNER_URL": at_database(owner, DATABASE),
-        "REDIS_URL": urlsplit(os.environ["REDIS_URL"])._replace(path="/9").geturl(),
+        "REDIS_URL": redis._replace(path=f"/{int(redis.path[1:] or 0) + 8}").geturl(),
         "SECRET_KEY": "only for this test",
         "EMAIL_URL": "smtp://127.0.0.1:1",
     }
