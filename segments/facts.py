@@ -147,6 +147,53 @@ declare(
     )
 )
 
+# Scores
+
+_scores: dict[str, Entry] = {}
+
+
+def declare_score(name: str, *, label_en: str, label_zh: str) -> None:
+    """Let rules ask for a score; whoever computes it writes rows of that name into segments.Score."""
+    _scores[name] = Entry(name, label_en=label_en, label_zh=label_zh)
+
+
+declare_score("activity", label_en="activity", label_zh="活跃度")
+declare_score("influence", label_en="influence", label_zh="影响力")
+declare_score("price_sensitivity", label_en="price sensitivity", label_zh="价格敏感度")
+declare_score("churn", label_en="churn risk", label_zh="流失风险")
+declare_names("score", lambda tenant_id: _scores.values())
+
+
+def _score_sql(terms: Params, plan: Plan) -> Operand:
+    name = terms["name"]
+    alias = plan.join(
+        f"score {name}",
+        "LEFT JOIN segments_score ALIAS ON ALIAS.tenant_id = {} AND ALIAS.member_id = m.id AND ALIAS.name = {}",
+        plan.scope.tenant, param(name),
+    )  # fmt: skip
+    return Operand(Sql(f"{alias}.value"), Kind.NUMBER)
+
+
+def _score_noun(terms: Params, language: str, names: Names) -> str:
+    entry = names.find("score", terms["name"])
+    label = entry.label(language) if entry else str(terms["name"])
+    return f"{label}评分" if zh(language) else f"the {label} score"
+
+
+declare(
+    Fact(
+        key="score",
+        label_en="score",
+        label_zh="评分",
+        parameters=(given.named("name", "score", _("score")),),
+        typed=lambda terms, names: Typed(Kind.NUMBER),
+        variants=lambda names: [Variant(Typed(Kind.NUMBER))],
+        sql=_score_sql,
+        changes=lambda terms, names: frozenset({("score", terms["name"])}),
+        noun=_score_noun,
+    )
+)
+
 
 # Rule-driven tags
 

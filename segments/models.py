@@ -109,6 +109,27 @@ class TagRule(Ruled):
         return str(self.tag)
 
 
+class Score(TenantModel):
+    """A figure worked out for a member, e.g. how active they are. `name` is one of those declared in segments.facts;
+    `explanation` says how the value came about, as {"reasons": [{"en": …, "zh-hans": …}, …]}. Whoever writes a row
+    marks the member dirty: rules read it."""
+
+    member = TenantForeignKey(Member, models.CASCADE, related_name="scores", verbose_name=_("member"))
+    name = models.CharField(_("name"), max_length=40)
+    value = models.DecimalField(_("value"), max_digits=20, decimal_places=6)
+    computed_at = models.DateTimeField(_("computed at"), default=timezone.now)
+    explanation = models.JSONField(_("explanation"), default=dict)
+
+    class Meta:
+        verbose_name = _("score")
+        verbose_name_plural = _("scores")
+        constraints = [models.UniqueConstraint(fields=["tenant", "name", "member"], name="score_once")]
+        indexes = [models.Index(fields=["tenant", "member"], name="score_by_member")]
+
+    def __str__(self) -> str:
+        return f"{self.member_id} {self.name} {self.value}"
+
+
 class Change(TenantModel):
     """A member entered or left something. Append-only; `target_id` is the id of a segment, tag or stage,
     `event_id` the log event that led to it, if one did."""

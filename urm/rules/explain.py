@@ -20,6 +20,8 @@ from urm.rules.types import Kind
 from urm.rules.words import leaf_words, words
 from urm.rules.words.phrases import value_words
 
+_DIGITS = 6
+
 Fetch = Callable[[Sql], Sequence[tuple[Any, ...]]]
 
 
@@ -106,7 +108,8 @@ class _Walk:
         return Explanation("condition", text, met, expected, self._value(leaf, actual), self._event(leaf))
 
     def _value(self, leaf: Leaf, actual: Any) -> str:
-        if isinstance(actual, Decimal):
+        # Quotients go on and on; what was stored with few digits is shown as it is compared.
+        if isinstance(actual, Decimal) and -int(actual.as_tuple().exponent) > _DIGITS:
             actual = round(actual, 4)
         if isinstance(actual, dt.datetime):
             actual = actual.astimezone(dt.UTC)
