@@ -74,7 +74,7 @@ def test_row_of_another_workspace_answers_like_one_that_does_not_exist(
 
 def _answer(client: Client, method: str, address: Address, tenant: Tenant, pk: Any) -> tuple[int, str]:
     answer = getattr(client, method)(address.path(tenant.slug, pk))
-    return answer.status_code, answer.content.decode().replace(str(pk), "ID")
+    return answer.status_code, answer.content.decode().replace(f"/{pk}/", "/ID/")
 
 
 def test_page_of_a_workspace_without_role_is_not_found(client: Client, showcase: tuple[Tenant, Tenant]) -> None:
