@@ -81,8 +81,15 @@ def _events(tenant_id: int) -> Iterable[Entry]:
         yield Entry(row.name, row.pk, detail={**_VERBS.get(row.name, {}), "platform": row.platform})
 
 
+def _merged(tenant_id: int) -> Iterable[Entry]:
+    """One entry where any member was ever merged into another: reading histories costs a join more there."""
+    if Member.objects.filter(tenant_id=tenant_id, merged_into__isnull=False).exists():
+        yield Entry("any")
+
+
 declare_names("attribute", _attributes)
 declare_names("tag", _tags)
+declare_names("merged", _merged)
 declare_names("event", _events)
 
 # Profile
@@ -249,7 +256,7 @@ declare(
 
 # Behaviour
 
-TABLES = EventTables(log="members_event", daily="members_daily")
+TABLES = EventTables(log="members_event", daily="members_daily", people="members_member")
 declare(event_fact(TABLES))
 
 # Consent and reach

@@ -287,8 +287,9 @@ def declare_names() -> None:
         AttributeDefinition.objects.create(name=name, type=kind, label_en=name.title(), choices=choices)
 
 
-def store(people: Iterable[Person], tenant_id: int, zone: str) -> list[Member]:
-    """Write people, events and day counts; returns the members in the same order."""
+def store(people: Iterable[Person], tenant_id: int, zone: str, *, aliases: int = 0) -> list[Member]:
+    """Write people, events and day counts; returns the members in the same order. With `aliases`, each came out of a
+    merge of so many others, and every member wrote a share of the events."""
     event_ids = dict(EventName.objects.values_list("name", "id"))
     tag_ids = dict(Tag.objects.values_list("name", "id"))
     members, rows = [], []
@@ -306,7 +307,12 @@ def store(people: Iterable[Person], tenant_id: int, zone: str) -> list[Member]:
             )
         for channel, address in person.suppressed:
             Suppression.objects.get_or_create(channel=channel, address=address, defaults={"reason": "test"})
-        rows += [(member.pk, event_ids[event.name], event) for event in person.events]
+        others = [Member.objects.create(**person.profile, merged_into=member) for _alias in range(aliases)]
+        written = [member, *others]
+        rows += [
+            (written[place % len(written)].pk, event_ids[event.name], event)
+            for place, event in enumerate(person.events)
+        ]
     with connection.cursor() as cursor:
         for member_id, name_id, event in rows:
             cursor.execute(
@@ -321,9 +327,11 @@ def store(people: Iterable[Person], tenant_id: int, zone: str) -> list[Member]:
 def count_days(cursor: Any, tenant_id: int, zone: str) -> None:
     cursor.execute(
         "INSERT INTO members_daily (tenant_id, member_id, name_id, day, count, amount_count, amount_sum, amount_min,"
-        " amount_max, first_at, last_at) SELECT tenant_id, member_id, name_id, (occurred_at AT TIME ZONE %s)::date,"
-        " count(*), count(amount), sum(amount), min(amount), max(amount), min(occurred_at), max(occurred_at)"
-        " FROM members_event WHERE tenant_id = %s GROUP BY 1, 2, 3, 4",
+        " amount_max, first_at, last_at) SELECT e.tenant_id, coalesce(m.merged_into_id, m.id), name_id,"
+        " (occurred_at AT TIME ZONE %s)::date, count(*), count(amount), sum(amount), min(amount), max(amount),"
+        " min(occurred_at), max(occurred_at) FROM members_event e"
+        " JOIN members_member m ON m.tenant_id = e.tenant_id AND m.id = e.member_id"
+        " WHERE e.tenant_id = %s GROUP BY 1, 2, 3, 4",
         [zone, tenant_id],
     )
 

@@ -41,7 +41,8 @@ def event_fact(tables: EventTables) -> Fact:
     """The declaration, for the app that owns these tables."""
 
     def operand(params: Params, plan: Plan) -> Operand:
-        source = plan.source("event", lambda alias: EventSource(alias, tables))
+        merged = bool(plan.names.all("merged"))
+        source = plan.source("event", lambda alias: EventSource(alias, tables, merged=merged))
         return _Features(source, params, plan).operand()
 
     def evidence(params: Params, plan: Plan, member_id: int) -> Sql:
@@ -268,7 +269,7 @@ def _evidence(tables: EventTables, terms: Params, plan: Plan, member_id: int) ->
     within = span(terms.get("window"), plan.scope.as_of, plan.scope.time_zone)
     conditions = [
         Sql(f"e.tenant_id = {plan.scope.tenant.text}"),
-        Sql("e.member_id = %s", (member_id,)),
+        tables.history_of(member_id, plan.scope.tenant),
         sql("e.name_id = ANY({})", params(event_ids(plan.names, terms["name"]), "int")),
         sql("e.occurred_at < {}", param(within.end)),
     ]

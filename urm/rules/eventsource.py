@@ -31,10 +31,23 @@ _DAY_COLUMNS = ", ".join(
 
 @dataclass(frozen=True, slots=True)
 class EventTables:
-    """`log`: one row per event. `daily`: per member, event name and local day."""
+    """`log`: one row per event. `daily`: per member, event name and local day.
+
+    Members that were merged keep their rows in the log (not in `daily`): in `people`, `merged_into_id` says whose
+    history they belong to now. They cost nothing in a workspace where nobody was ever merged: `Names` knows the kind
+    "merged" then without an entry."""
 
     log: str
     daily: str
+    people: str
+
+    def history_of(self, member_id: int, tenant: Sql) -> Sql:
+        """The condition that a log row `e` belongs to a member's history."""
+        return sql(
+            f"e.member_id IN (SELECT {{}}::bigint UNION ALL SELECT a.id FROM {self.people} a"
+            " WHERE a.tenant_id = {} AND a.merged_into_id = {})",
+            param(member_id), tenant, param(member_id),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +124,8 @@ class _Aggregates:
 class EventSource:
     """All event features of one pass: a join of daily features, a join of log features, a join per distinct count."""
 
-    def __init__(self, alias: str, tables: EventTables) -> None:
-        self.tables, self._alias = tables, alias
+    def __init__(self, alias: str, tables: EventTables, *, merged: bool) -> None:
+        self.tables, self._alias, self._merged = tables, alias, merged
         self._daily, self._raw = _Aggregates(f"{alias}d", False), _Aggregates(f"{alias}r", True)
         self._distinct: dict[_Feature, str] = {}
         self._days = False
@@ -222,16 +235,24 @@ class EventSource:
                 " AS prev_at"
             )
         # OFFSET 0 keeps this a look-up per cut day: the planner overrates how many there are and would read the log.
+        log, whose = Sql(f"{self.tables.log} e"), Sql("e.member_id = d.member_id")
+        if self._merged:
+            whose = Sql("e.member_id = h.member_id")
+            log = sql(
+                f"(SELECT d.member_id UNION ALL SELECT a.id FROM {self.tables.people} a WHERE a.tenant_id = {{}}"
+                " AND a.merged_into_id = d.member_id) h CROSS JOIN {}",
+                scope.tenant, log,
+            )  # fmt: skip
         events = sql(
             "SELECT d.member_id, d.name_id, 1 AS n, (e.amount IS NOT NULL)::int AS amount_count,"
             " e.amount AS amount_sum, e.amount AS amount_min, e.amount AS amount_max,"
             " e.occurred_at AS first_at, e.occurred_at AS last_at{}"
-            " FROM {} CROSS JOIN LATERAL (SELECT e.amount, e.occurred_at FROM {} e WHERE e.tenant_id = {}"
-            " AND e.member_id = d.member_id AND e.name_id = d.name_id AND e.occurred_at >= d.first_at"
+            " FROM {} CROSS JOIN LATERAL (SELECT e.amount, e.occurred_at FROM {} WHERE e.tenant_id = {}"
+            " AND {} AND e.name_id = d.name_id AND e.occurred_at >= d.first_at"
             " AND e.occurred_at <= d.last_at AND e.received_at >= {} AND e.received_at >= d.first_at - interval '1 day'"
             " AND (e.occurred_at AT TIME ZONE {})::date = d.day OFFSET 0) e"
             " WHERE {} AND {} AND d.first_at < d.last_at AND ({})",
-            previous, self._of_members(scope, "d", self.tables.daily), Sql(self.tables.log), scope.tenant,
+            previous, self._of_members(scope, "d", self.tables.daily), log, scope.tenant, whose,
             param(self._edges()[0] - 2 * _ARRIVES_BEFORE), param(scope.time_zone), self._in_tenant(scope, "d"),
             _named("d", self._daily.names), _cut(self._edges()),
         )  # fmt: skip
@@ -250,11 +271,29 @@ class EventSource:
             conditions.append(sql("e.received_at >= {}", param(start - _ARRIVES_BEFORE)))
         if extra:
             conditions.append(extra)
+        member, rows = self.log_rows(scope)
         return sql(
-            "SELECT e.member_id, e.name_id, e.amount, e.properties, e.occurred_at, e.occurred_at AS first_at,"
+            "SELECT {} AS member_id, e.name_id, e.amount, e.properties, e.occurred_at, e.occurred_at AS first_at,"
             " e.occurred_at AS last_at FROM {} WHERE {}",
-            self._of_members(scope, "e", self.tables.log), joined(" AND ", conditions),
+            member, rows, joined(" AND ", conditions),
         )  # fmt: skip
+
+    def log_rows(self, scope: Scope) -> tuple[Sql, Sql]:
+        """The member whom a log row `e` counts for, and the FROM item that says so: for those in the scope."""
+        if not self._merged:
+            return Sql("e.member_id"), self._of_members(scope, "e", self.tables.log)
+        people, log = self.tables.people, self.tables.log
+        if scope.members is None:
+            alias = "ON a.tenant_id = {} AND a.id = e.member_id AND a.merged_into_id IS NOT NULL"
+            rows = sql(f"{log} e LEFT JOIN {people} a {alias}", scope.tenant)
+            return Sql("COALESCE(a.merged_into_id, e.member_id)"), rows
+        rows = sql(
+            "(SELECT w.member_id, w.member_id AS logged_id FROM {} w UNION ALL SELECT a.merged_into_id, a.id"
+            f" FROM {{}} w JOIN {people} a ON a.tenant_id = {{}} AND a.merged_into_id = w.member_id) h"
+            f" JOIN {log} e ON e.member_id = h.logged_id",
+            scope.members, scope.members, scope.tenant,
+        )  # fmt: skip
+        return Sql("h.member_id"), rows
 
     def _edges(self) -> list[dt.datetime]:
         moments = {feature.start for feature in self._daily.features} | {
