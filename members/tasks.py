@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from members.actions import erase_member
+from members.actions import erase_member, expire_tags, next_tag_expiry
 from members.consumers import reactions
 from members.consumers.absorb import absorb
 from members.models import Member
@@ -20,6 +20,16 @@ def stream() -> bool:
         return False
     consumed = [reaction.run() for reaction in reactions()]
     return absorbed > 0 or any(consumed)
+
+
+@register_work("tags", queue="slow")
+def expire() -> bool:
+    """Take tags off whose time is over; otherwise set the alarm for the next one."""
+    if expire_tags():
+        return True
+    if (moment := next_tag_expiry()) is not None:
+        wake("tags", moment)
+    return False
 
 
 @register_work("erase", queue="slow")

@@ -97,9 +97,10 @@ class Stage(Ruled):
 
 
 class TagRule(Ruled):
-    """The rule that drives a tag of kind `rule`."""
+    """The rule that drives a tag of kind `rule`. The tag stays for `keep_days` days after the rule ceased to hold."""
 
     tag = TenantOneToOneField(Tag, models.CASCADE, primary_key=True, related_name="tag_rule", verbose_name=_("tag"))
+    keep_days = models.PositiveSmallIntegerField(_("days it stays on"), default=0)
 
     class Meta:
         verbose_name = _("tag rule")
@@ -128,6 +129,22 @@ class Score(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.member_id} {self.name} {self.value}"
+
+
+class KeptTag(TenantModel):
+    """A rule-driven tag whose rule no longer holds for a member, who keeps it until `until`."""
+
+    member = TenantForeignKey(Member, models.CASCADE, related_name="kept_tags", verbose_name=_("member"))
+    tag = TenantForeignKey(Tag, models.CASCADE, related_name="kept", verbose_name=_("tag"))
+    until = models.DateTimeField(_("kept until"))
+
+    class Meta:
+        verbose_name = _("kept tag")
+        verbose_name_plural = _("kept tags")
+        constraints = [models.UniqueConstraint(fields=["tenant", "member", "tag"], name="kept_tag_once")]
+
+    def __str__(self) -> str:
+        return f"{self.member_id}: {self.tag_id}"
 
 
 class Change(TenantModel):

@@ -1,7 +1,7 @@
 from members.actions.consents import lift_suppression, record_consent, suppress_address
 from members.actions.events import EventError, accept_events, canonical_event, canonical_identify, emit, mark_dirty
 from members.actions.members import MemberError, erase_member, identify_member, request_erasure, upsert_member
-from members.actions.tags import add_tag, create_tag, remove_tag
+from members.actions.tags import add_tag, create_tag, expire_tags, next_tag_expiry, remove_tag
 
 __all__ = [
     "EventError",
@@ -13,9 +13,11 @@ __all__ = [
     "create_tag",
     "emit",
     "erase_member",
+    "expire_tags",
     "identify_member",
     "lift_suppression",
     "mark_dirty",
+    "next_tag_expiry",
     "record_consent",
     "remove_tag",
     "request_erasure",

@@ -161,7 +161,7 @@ class MemberAdmin(ModelAdmin):
         try:
             add_tag(member=member, name=request.POST.get("name", ""))
         except MemberError as error:
-            messages.error(request, error.fields["tag"])
+            messages.error(request, " ".join(error.fields.values()))
         return redirect("admin:members_member_change", pk)
 
     @needs("members.change")
@@ -170,7 +170,7 @@ class MemberAdmin(ModelAdmin):
         try:
             remove_tag(member=member, name=request.POST.get("name", ""))
         except MemberError as error:
-            messages.error(request, error.fields["tag"])
+            messages.error(request, " ".join(error.fields.values()))
         return redirect("admin:members_member_change", pk)
 
     @needs("members.erase")

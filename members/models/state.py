@@ -45,6 +45,13 @@ class MemberTag(TenantModel):
         verbose_name = _("tag of a member")
         verbose_name_plural = _("tags of members")
         constraints = [models.UniqueConstraint(fields=["tenant", "member", "tag"], name="member_tag_once")]
+        indexes = [
+            models.Index(
+                fields=["tenant", "expires_at"],
+                name="member_tag_expiry",
+                condition=models.Q(expires_at__isnull=False),
+            )
+        ]
 
     def __str__(self) -> str:
         return str(self.tag_id)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from members.facts import state_alias
-from segments.actions.rulebook import RuleBook
+from segments.actions.rulebook import RuleBook, kept_alias
 from urm.rules import Plan, Scope
 from urm.rules.plan import earliest
 from urm.rules.sqltext import FALSE, Sql, joined, param, sql
@@ -57,6 +57,7 @@ def _differences(book: RuleBook, scope: Scope, *, whole: bool, everybody: bool) 
     alive, state = plan.alive(), state_alias(plan)
     held, differ = _segments(book, plan, alive, state)
     tags_on, tags_off = _tags(book, plan, alive, state)
+    keep, let_go = _kept_tags(book, plan, alive)
     stage = sql("CASE WHEN {} THEN {} END", alive, book.stage_id(plan, book.stages))
     if not book.stages and not whole:
         stage = Sql(f"{state}.stage_id")
@@ -66,14 +67,16 @@ def _differences(book: RuleBook, scope: Scope, *, whole: bool, everybody: bool) 
         next_at = _not_later(next_at, state, scope, everybody=everybody)
     computed = sql(
         "SELECT {} AS member_id, {} AS held, COALESCE({}.segment_ids, '{{}}') AS old_segment_ids, {} AS differ,"
-        " {} AS tags_on, {} AS tags_off, {} AS stage_id, {}.stage_id AS old_stage_id, {} AS next_at,"
-        " {}.next_at AS old_next_at, {} AS open {} OFFSET 0",
-        Sql("m.id" if scope.members is None else "m.wanted_id"), held, Sql(state), differ, tags_on, tags_off, stage,
+        " {} AS tags_on, {} AS tags_off, {} AS keep, {} AS let_go, {} AS stage_id, {}.stage_id AS old_stage_id,"
+        " {} AS next_at, {}.next_at AS old_next_at, {} AS open {} OFFSET 0",
+        Sql("m.id" if scope.members is None else "m.wanted_id"), held, Sql(state), differ, tags_on, tags_off, keep,
+        let_go, stage,
         Sql(state), next_at, Sql(state), plan.open(), plan.from_clause(),
     )  # fmt: skip
     return sql(
-        "SELECT member_id, {} AS segment_ids, old_segment_ids, tags_on, tags_off, stage_id, old_stage_id, next_at, open"
-        " FROM ({}) c WHERE open OR {} OR cardinality(tags_on) > 0 OR cardinality(tags_off) > 0"
+        "SELECT member_id, {} AS segment_ids, old_segment_ids, tags_on, tags_off, keep, let_go, stage_id, old_stage_id,"
+        " next_at, open FROM ({}) c WHERE open OR {} OR cardinality(tags_on) > 0 OR cardinality(tags_off) > 0"
+        " OR cardinality(keep) > 0 OR cardinality(let_go) > 0"
         " OR stage_id IS DISTINCT FROM old_stage_id OR next_at IS DISTINCT FROM old_next_at",
         _kept(book), computed, Sql("held <> old_segment_ids" if differ is FALSE and book.segments else "differ"),
     )  # fmt: skip
@@ -100,6 +103,24 @@ def write_states(scope: Scope, *, tags: bool) -> None:
         " WHERE t <> ALL (n.tags_off) ORDER BY t) FROM segments_now n WHERE s.tenant_id = {}"
         " AND s.member_id = n.member_id AND (cardinality(n.tags_on) > 0 OR cardinality(n.tags_off) > 0)",
         scope.tenant,
+    ))  # fmt: skip
+
+
+def write_kept_tags(book: RuleBook, scope: Scope) -> None:
+    """Remember how long tags stay whose rule has ceased to hold, and forget it where it holds again or time is over."""
+    if not book.tags:
+        return
+    execute(sql(
+        "DELETE FROM segments_kepttag k USING segments_now n WHERE k.tenant_id = {} AND k.member_id = n.member_id"
+        " AND (k.tag_id = ANY (n.let_go) OR k.tag_id = ANY (n.tags_off))",
+        scope.tenant,
+    ))  # fmt: skip
+    execute(sql(
+        "INSERT INTO segments_kepttag (tenant_id, member_id, tag_id, until)"
+        " SELECT {}, n.member_id, r.tag_id, {} + r.keep_days * interval '1 day'"
+        " FROM segments_now n CROSS JOIN unnest(n.keep) t JOIN segments_tagrule r ON r.tenant_id = {} AND r.tag_id = t"
+        " ON CONFLICT DO NOTHING",
+        scope.tenant, sql("{}::timestamptz", param(scope.as_of)), scope.tenant,
     ))  # fmt: skip
 
 
@@ -214,6 +235,18 @@ def _tags(book: RuleBook, plan: Plan, alive: Sql, state: str) -> tuple[Sql, Sql]
         on[tag_id] = sql("({} AND {} AND NOT {})", alive, holds, had)
         off[tag_id] = sql("({} AND ({} AND {}) IS NOT TRUE)", had, alive, holds)
     return _array(on), _array(off)
+
+
+def _kept_tags(book: RuleBook, plan: Plan, alive: Sql) -> tuple[Sql, Sql]:
+    """Tags whose days to stay begin, and those that need no more days, because the rule holds again."""
+    keep, let_go = {}, {}
+    for tag_id, bare in book.kept.items():
+        if tag_id in book.tags:
+            row, holds = kept_alias(plan, tag_id), plan.condition(bare)
+            keep[tag_id] = sql(f"({{}} AND {{}} AND {row}.id IS NULL AND {{}} IS NOT TRUE)",
+                               alive, book.had(plan, tag_id), holds)  # fmt: skip
+            let_go[tag_id] = sql(f"({row}.id IS NOT NULL AND ({{}} AND {{}}) IS TRUE)", alive, holds)
+    return _array(keep), _array(let_go)
 
 
 def _array(conditions: dict[int, Sql]) -> Sql:

@@ -54,6 +54,7 @@ def refresh_members(*, limit: int = BATCH, as_of: datetime | None = None) -> Ref
         result = Refreshed(looked_at, changed)
         if changed:
             passes.write_states(scope, tags=bool(book.tags))
+            passes.write_kept_tags(book, scope)
             _count(result, passes.write_history(scope, cause=None))
             if (result.entered or result.left) and passes.publish(scope):
                 wake_after_commit("stream")
@@ -79,6 +80,7 @@ def recompute_segments(*, stale: bool | None = True, as_of: datetime | None = No
             result = Refreshed(None, passes.compute(book, scope, whole=stale is None and _is_whole(book)))
             if result.changed:
                 passes.write_states(scope, tags=bool(book.tags))
+                passes.write_kept_tags(book, scope)
                 _count(result, passes.write_history(scope, cause=Change.Cause.RULE))
         _settle(book)
         _set_alarm(names.tenant_id)

@@ -12,7 +12,7 @@ from segments.models import Ruled, Segment, Stage, TagRule
 from urm.rules import Names, Operand, Plan, RuleError, check
 from urm.rules.plan import Override
 from urm.rules.sqltext import Sql, joined, param, sql
-from urm.rules.tree import FactTerm, Leaf, Node, Params
+from urm.rules.tree import AnyOf, FactTerm, Leaf, Node, Params
 from urm.rules.types import Kind
 
 
@@ -27,12 +27,13 @@ class RuleBook:
     stages: dict[int, Node] = field(default_factory=dict)
     unmanaged_segments: bool = False
     broken: list[Ruled] = field(default_factory=list)
+    kept: dict[int, Node] = field(default_factory=dict)  # the bare rules of tags that stay on for some days
     _tag_rules: dict[str, tuple[int, Node]] = field(default_factory=dict)
     _stage_rules: dict[int, Node] = field(default_factory=dict)
 
     def overrides(self) -> Mapping[str, Override]:
         """Tags and the stage as this very pass will find them, not as an earlier one left them."""
-        return {"tag": self._tag, "stage": self._stage}
+        return {"tag": self._tag, "stage": self._stage, _KEPT: self._keeps}
 
     def stage_id(self, plan: Plan, stages: Mapping[int, Node]) -> Sql:
         """The first stage whose rule holds."""
@@ -58,6 +59,20 @@ class RuleBook:
         now = param(plan.scope.as_of)
         value = sql("CASE WHEN NOT {} THEN NULL WHEN {} THEN {} ELSE {} END", held.sql, before, since, now)
         return Operand(value, Kind.DATETIME, changes_at=held.changes_at)
+
+    def _keeps(self, terms: Params, plan: Plan) -> Operand:
+        """Whether a member keeps a tag whose rule has ceased to hold. Who ceases in this very pass has no row yet: the
+        days begin now."""
+        tag_id, days = int(terms["tag"]), int(terms["days"])
+        had, row = self.had(plan, tag_id), kept_alias(plan, tag_id)
+        now = sql("{}::timestamptz", param(plan.scope.as_of))
+        until = sql(f"COALESCE({row}.until, {{}} + interval '{days} days')", now)
+        ends = sql("CASE WHEN {} AND {} IS NOT TRUE AND {} > {} THEN {} END",
+                   had, plan.condition(self.kept[tag_id]), until, now, until)  # fmt: skip
+        return Operand(sql("({} AND {} > {})", had, until, now), Kind.BOOLEAN, changes_at=(ends,))
+
+    def had(self, plan: Plan, tag_id: int) -> Sql:
+        return Sql(f"COALESCE({int(tag_id)} = ANY({state_alias(plan)}.tag_ids), false)")
 
     def _stage(self, terms: Params, plan: Plan) -> Operand | None:
         if not self._stage_rules:
@@ -100,6 +115,9 @@ def read_rules(names: Names, *, stale: bool | None) -> RuleBook:
         node = _checked(tag_rule, tag_rule.rule, book)
         if node is None:
             continue
+        if tag_rule.keep_days and not tag_rule.stale:  # under another rule the tag goes at once
+            book.kept[tag_rule.tag_id] = node
+            node = AnyOf((node, _kept_leaf(tag_rule.tag_id, tag_rule.keep_days)))
         book._tag_rules[tag_rule.tag.name] = (tag_rule.tag_id, node)
         if wanted(tag_rule):
             book.tags[tag_rule.tag_id] = node
@@ -113,6 +131,22 @@ def read_rules(names: Names, *, stale: bool | None) -> RuleBook:
     if take_stages:
         book.stages = dict(book._stage_rules)
     return book
+
+
+_KEPT = "kept tag"  # no fact of the language: only the book knows it
+
+
+def _kept_leaf(tag_id: int, days: int) -> Node:
+    return Leaf(FactTerm(_KEPT, Params((("tag", tag_id), ("days", days))), Kind.BOOLEAN), "is_true")
+
+
+def kept_alias(plan: Plan, tag_id: int) -> str:
+    return plan.join(
+        f"kept tag {tag_id}",
+        f"LEFT JOIN segments_kepttag ALIAS ON ALIAS.tenant_id = {{}} AND ALIAS.member_id = m.id"
+        f" AND ALIAS.tag_id = {int(tag_id)}",
+        plan.scope.tenant,
+    )
 
 
 def _static(segment_id: int) -> Node:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from segments.models import Segment, Stage, TagRule
+from segments.models import KeptTag, Segment, Stage, TagRule
 from segments.queries.dependencies import Target, dependents_of, refuse_circle
 from urm.rules import check
 from urm.rules.workspace import current_names
@@ -25,6 +25,7 @@ def mark_stale(target: Target) -> None:
     tags = [key for kind, key in stale if kind == "tag"]
     Segment.objects.filter(pk__in=segments).update(stale=True)
     TagRule.objects.filter(tag__name__in=tags).update(stale=True)
+    KeptTag.objects.filter(tag__name__in=tags).delete()  # another rule: what was kept under the old one goes with it
     if any(kind == "stage" for kind, _key in stale):
         Stage.objects.update(stale=True)
     wake_after_commit("segments")

@@ -10,7 +10,7 @@ from members.actions import create_tag
 from members.models import EventName, MemberTag, Tag
 from segments.actions.saving import checked_rule, mark_stale
 from segments.actions.segments import SegmentError
-from segments.models import Stage, TagRule
+from segments.models import KeptTag, Stage, TagRule
 from segments.queries.dependencies import STAGES
 from urm.audit.actions import record, snapshot
 from urm.rules.sqltext import Sql
@@ -20,6 +20,7 @@ from urm.tenancy.context import require_tenant
 
 _AUDITED = ("key", "label_en", "label_zh", "rule", "position", "flow")
 PURCHASE = "purchase"
+MAX_KEEP_DAYS = 3650
 
 
 def _bought(measure: str, op: str, value: Any, **more: Any) -> dict[str, Any]:
@@ -101,8 +102,13 @@ def edit_stage(
     return stage
 
 
-def set_tag_rule(*, name: str, rule: Mapping[str, Any]) -> TagRule:
-    """Have a tag follow a rule, making the tag when it is new. A tag that people put on members by hand is refused."""
+def set_tag_rule(*, name: str, rule: Mapping[str, Any], keep_days: int | None = None) -> TagRule:
+    """Have a tag follow a rule, making the tag when it is new. A tag that people put on members by hand is refused.
+
+    It stays on a member for `keep_days` days after the rule ceased to hold; not given, that stays as it is."""
+    if keep_days is not None and not 0 <= keep_days <= MAX_KEEP_DAYS:
+        message = _("Must be 0 to %(most)s days.") % {"most": MAX_KEEP_DAYS}
+        raise SegmentError({"keep_days": message})
     with transaction.atomic():
         tag = Tag.objects.filter(name=name).first()
         if tag is None:
@@ -113,14 +119,16 @@ def set_tag_rule(*, name: str, rule: Mapping[str, Any]) -> TagRule:
             Tag.objects.filter(pk=tag.pk).update(kind=Tag.Kind.RULE)
         source = checked_rule(rule, ("tag", tag.name))
         row = TagRule.objects.filter(tag=tag).first()
-        before = {"rule": row.rule} if row is not None else {}
+        before = {"rule": row.rule, "keep_days": row.keep_days} if row is not None else {}
+        days = keep_days if keep_days is not None else row.keep_days if row is not None else 0
+        after = {"rule": source, "keep_days": days}
         if row is None:
-            row = TagRule.objects.create(tag=tag, rule=source)
+            row = TagRule.objects.create(tag=tag, **after)
         else:
-            TagRule.objects.filter(pk=row.pk).update(rule=source)
+            TagRule.objects.filter(pk=row.pk).update(**after)
             row.refresh_from_db()
-        record(verb="tag.set_rule", target=tag, before=before, after={"rule": source})
-        if before != {"rule": source}:
+        record(verb="tag.set_rule", target=tag, before=before, after=after)
+        if before != after:
             mark_stale(("tag", tag.name))
     return row
 
@@ -130,6 +138,7 @@ def remove_tag_rule(*, rule: TagRule) -> None:
     with transaction.atomic():
         tag = rule.tag
         rule.delete()
+        KeptTag.objects.filter(tag=tag).delete()
         Tag.objects.filter(pk=tag.pk).update(kind=Tag.Kind.MANUAL)
         execute(
             Sql(
