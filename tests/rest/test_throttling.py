@@ -30,7 +30,7 @@ def slow(name: str) -> list[Bucket]:
     return [Bucket(f"{name} {time.time_ns()}", rate=0.001, burst=50)]
 
 
-@pytest.mark.parametrize("url", [settings.REDIS_URL, NOWHERE])
+@pytest.mark.parametrize("url", [settings.REDIS_URL, NOWHERE], ids=["valkey", "no valkey"])
 def test_limit_is_exact_under_concurrency(url: str) -> None:
     limiter, buckets = Limiter(url), slow("exact")
     with ThreadPoolExecutor(16) as threads:
@@ -38,7 +38,7 @@ def test_limit_is_exact_under_concurrency(url: str) -> None:
     assert granted == 50
 
 
-@pytest.mark.parametrize("url", [settings.REDIS_URL, NOWHERE])
+@pytest.mark.parametrize("url", [settings.REDIS_URL, NOWHERE], ids=["valkey", "no valkey"])
 def test_refusal_takes_nothing_and_says_how_long_to_wait(url: str) -> None:
     limiter = Limiter(url)
     narrow, wide = Bucket(f"n {time.time_ns()}", 10, 1), Bucket(f"w {time.time_ns()}", 10, 5)
