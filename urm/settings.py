@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "urm.audit",
     "urm.rules",
     "urm.rest",
+    "urm.jobs",
     "members",
     "segments",
     "campaigns",

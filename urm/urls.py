@@ -8,6 +8,7 @@ handler404 = "urm.rest.errors.handler404"
 handler500 = "urm.rest.errors.handler500"
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/", include("urm.jobs.api.urls")),
     path("api/v1/", include("members.api.urls")),
     path("api/v1/", include("segments.api.urls")),
     path("api/v1/", include("campaigns.api.urls")),

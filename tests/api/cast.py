@@ -13,6 +13,8 @@ from members.actions import accept_events, add_tag, canonical_event, record_cons
 from members.models import Member
 from segments.actions import add_to_list, create_segment
 from segments.models import Segment
+from tests.jobs import counting  # noqa: F401 - registers the kind
+from urm.jobs.actions import start_job
 from urm.tenancy.context import require_tenant, tenant_context
 from urm.tenancy.models import Tenant
 from urm.tenancy.work import drain
@@ -92,6 +94,11 @@ def _campaign(n: int) -> int:
 @named("name")
 def _kpi(n: int) -> str:
     return "repeat_purchase_rate"
+
+
+@named("job_id")
+def _job(n: int) -> int:
+    return start_job(kind="tests.count", label=f"Count {n}", total=2).pk
 
 
 def _belonging_to_the_first(n: int) -> None:

@@ -3,7 +3,7 @@
 from django.apps import apps
 from django.db.models import ForeignKey
 
-ORDER = ["tenancy", "audit", "rest", "members", "segments", "campaigns", "feedback", "loyalty", "analytics"]
+ORDER = ["tenancy", "audit", "rest", "jobs", "members", "segments", "campaigns", "feedback", "loyalty", "analytics"]
 SIBLINGS = {"campaigns", "feedback", "loyalty"}
 
 

@@ -1,0 +1,25 @@
+"""`{% job_progress job %}`: how far a job is, and the button that cancels it."""
+
+from typing import Any
+
+from django import template
+from django.template.context import RequestContext
+from django.urls import reverse
+
+from urm.jobs.access import may_change_job
+from urm.jobs.models import Job
+
+register = template.Library()
+
+
+@register.inclusion_tag("jobs/progress.html", takes_context=True)
+def job_progress(context: RequestContext, job: Job) -> dict[str, Any]:
+    """While the job is open: a bar that asks again by itself, and Cancel with a question. Afterwards: how it ended."""
+    request = context["request"]
+    return {
+        "job": job,
+        "poll": reverse("admin:job_progress", args=[job.pk]) if job.is_open else "",
+        "may_change": may_change_job(request, job),
+        "here": request.get_full_path(),
+        "csrf_token": context.get("csrf_token"),
+    }
