@@ -78,13 +78,17 @@ def canonical_event(raw: Mapping[str, Any], *, trusted: bool, now: datetime) -> 
 
 
 def canonical_identify(raw: Mapping[str, Any], *, trusted: bool, now: datetime) -> Item:
-    """Check a request that tells who an anonymous visitor is: `external_id`, optional `anonymous_id` and `traits`."""
-    if unknown := raw.keys() - {"external_id", "anonymous_id", "traits"}:
+    """Check a request that tells who an anonymous visitor is: `external_id`, optional `anonymous_id` and `traits`.
+
+    With an `event_id` it is taken once, as an event is.
+    """
+    if unknown := raw.keys() - {"event_id", "external_id", "anonymous_id", "traits"}:
         raise EventError(min(unknown), _("Unknown field. Use external_id, anonymous_id and traits."))
     traits = raw.get("traits")
     if traits is not None and not isinstance(traits, dict):
         raise EventError("traits", _("Must be an object."))
     return {
+        "k": _key(raw.get("event_id")),
         "i": "external_id",
         "v": _id("external_id", raw.get("external_id")),
         "x": _id("anonymous_id", raw["anonymous_id"]) if raw.get("anonymous_id") is not None else None,

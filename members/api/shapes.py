@@ -136,10 +136,65 @@ IDENTIFY_IN = {
     "required": ["external_id"],
     "additionalProperties": False,
     "properties": {
+        "event_id": {**_ID, "description": "Your id of this statement: the same id is never taken twice."},
         "external_id": _ID,
         "anonymous_id": {**_ID, "nullable": True},
         "traits": {**TRAITS_IN, "nullable": True},
     },
+}
+
+COLLECT_IN = {
+    "type": "object",
+    "required": ["batch"],
+    "additionalProperties": False,
+    "properties": {
+        "key": {"type": "string", "description": "The publishable key, where no Authorization header can be sent."},
+        "sent_at": {
+            "type": "string",
+            "format": "date-time",
+            "description": "What the sender's clock says now. A clock that is over a minute wrong is put right by it.",
+        },
+        "batch": {
+            "type": "array",
+            "maxItems": 100,
+            "description": 'Events as for POST /events; `{"event_id", "identify": {…}}` as for POST /identify.',
+            "items": {"type": "object", "additionalProperties": True},
+        },
+    },
+}
+COLLECT_OUT = {
+    "type": "object",
+    "required": ["accepted", "refused"],
+    "properties": {
+        "accepted": {"type": "integer"},
+        "refused": {
+            "type": "array",
+            "description": "What can never be taken, by its place in the batch; the others were.",
+            "items": {
+                "type": "object",
+                "required": ["at", "field", "message"],
+                "properties": {
+                    "at": {"type": "integer"},
+                    "field": {"type": "string"},
+                    "message": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+COLLECT_EXAMPLE = {
+    "key": "pk_…",
+    "sent_at": "2026-03-01T09:30:02Z",
+    "batch": [
+        {
+            "event_id": "1x7f2k",
+            "anonymous_id": "v-77",
+            "name": "page_view",
+            "occurred_at": "2026-03-01T09:30:00Z",
+            "properties": {"path": "/shoes", "title": "Shoes", "utm_source": "newsletter"},
+        },
+        {"event_id": "8s0dk1", "identify": {"external_id": "c-1024", "anonymous_id": "v-77", "traits": {}}},
+    ],
 }
 
 MEMBER_EXAMPLE = {

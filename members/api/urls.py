@@ -1,9 +1,10 @@
 from django.urls import path
 
-from members.api import events, health, members
+from members.api import collect, events, health, members
 
 urlpatterns = [
     path("events", events.EventList.as_view()),
+    path("collect", collect.Collect.as_view()),
     path("identify", events.Identify.as_view()),
     path("members", members.MemberList.as_view()),
     path("members/<str:external_id>", members.MemberDetail.as_view()),

@@ -43,17 +43,41 @@ class KeyAuthentication(BaseAuthentication):
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not _TOKEN.fullmatch(token.strip()):
             raise _refusal("The Authorization header must be `Bearer` and a key that begins with pk_ or sk_.")
-        key = ApiKey.objects.select_related("tenant").filter(hash=hash_of(token.strip())).first()
-        now = timezone.now()
-        if key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
-            raise _refusal("The key is unknown, revoked or expired; create a new one under Workspace → Keys.")
-        if key.last_used_at is None or now - key.last_used_at > _LAST_USED_EVERY:
-            stale = Q(last_used_at=None) | Q(last_used_at__lt=now - _LAST_USED_EVERY)
-            ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
+        key = _valid_key(token.strip())
         return KeyUser(key), key
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="api"'
+
+
+class BodyKeyAuthentication(KeyAuthentication):
+    """For beacons, which cannot have headers: a publishable key may stand in the body as `key`.
+
+    A secret key in a body is refused: it would mean that one stands in a page.
+    """
+
+    def authenticate(self, request: Request) -> tuple[KeyUser, ApiKey] | None:
+        if request.META.get("HTTP_AUTHORIZATION", ""):
+            return super().authenticate(request)
+        body = request.data
+        token = body.get("key") if isinstance(body, dict) else None
+        if token is None:
+            return None
+        if not isinstance(token, str) or not token.startswith("pk_") or not _TOKEN.fullmatch(token):
+            raise _refusal("key: Must be a publishable key; it begins with pk_.")
+        key = _valid_key(token)
+        return KeyUser(key), key
+
+
+def _valid_key(token: str) -> ApiKey:
+    key = ApiKey.objects.select_related("tenant").filter(hash=hash_of(token)).first()
+    now = timezone.now()
+    if key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
+        raise _refusal("The key is unknown, revoked or expired; create a new one under Workspace → Keys.")
+    if key.last_used_at is None or now - key.last_used_at > _LAST_USED_EVERY:
+        stale = Q(last_used_at=None) | Q(last_used_at__lt=now - _LAST_USED_EVERY)
+        ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
+    return key
 
 
 def missing_key() -> ApiError:

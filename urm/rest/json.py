@@ -32,6 +32,39 @@ class JSONParser(BaseParser):
         return loads(body, limit=view.max_body, depth=view.max_depth, batch=view.takes_batches)
 
 
+class CollectParser(BaseParser):
+    """JSON whose items are checked one by one by the view (`checked`), so that a wrong one does not stop the others."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        assert parser_context is not None
+        body: bytes = parser_context["request"]._request.body
+        limit = parser_context["view"].max_body
+        if len(body) > limit:
+            raise too_large(len(body), limit)
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise ApiError(400, "malformed_json", f"The body is not JSON: {error}.") from error
+
+
+class PlainCollectParser(CollectParser):
+    """The same in the type that browsers send across origins without asking first."""
+
+    media_type = "text/plain"
+
+
+def checked(item: Any, path: str) -> Any:
+    """The item if the database can hold it; an ApiError with the place otherwise."""
+    check(item, path, MAX_DEPTH)
+    if NUL in orjson.dumps(item):
+        _refuse_nul(item, path)
+    return item
+
+
 class JSONRenderer(BaseRenderer):
     media_type = "application/json"
     format = "json"
