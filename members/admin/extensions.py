@@ -5,6 +5,7 @@ Whole panels are registered with `urm.ui.panels.panel("member", …)`, facts for
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.utils.functional import Promise
@@ -22,6 +23,16 @@ class Column:
 
 
 @dataclass(frozen=True)
+class TagOrigin:
+    """Why a member has a tag that nobody put there by hand: since when, until when it stays (None: as long as its
+    reason holds), and where the reason stands."""
+
+    since: datetime | None
+    until: datetime | None
+    url: str
+
+
+@dataclass(frozen=True)
 class EventWords:
     """How an event reads in the timeline; `detail` makes a short text (or safe HTML) of its properties."""
 
@@ -30,9 +41,11 @@ class EventWords:
     detail: Callable[[dict[str, Any]], Any] | None = None
 
 
+TagOrigins = Callable[[int, Sequence[int]], Mapping[int, TagOrigin]]
 _columns: list[Column] = []
 _filters: list[Any] = []
 _words: dict[str, EventWords] = {}
+_origins: list[TagOrigins] = []
 
 
 def add_member_column(column: Column) -> None:
@@ -50,6 +63,15 @@ def add_member_filter(filter_class: Any) -> None:
 
 def member_filters() -> list[Any]:
     return list(_filters)
+
+
+def set_tag_origins(origins: TagOrigins) -> None:
+    """`origins` tells of rule-driven tags: (member id, tag ids) → origin by tag id."""
+    _origins[:] = [origins]
+
+
+def tag_origins(member_id: int, tag_ids: Sequence[int]) -> Mapping[int, TagOrigin]:
+    return _origins[0](member_id, tag_ids) if _origins and tag_ids else {}
 
 
 def add_event_words(name: str, words: EventWords) -> None:

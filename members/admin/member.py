@@ -1,5 +1,6 @@
 """The list of members and the page of one: its panels come from every app."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -9,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
@@ -24,6 +26,8 @@ from urm.ui.admin.changelist import KeysetChangeList
 from urm.ui.pages import needs
 from urm.ui.panels import render_panels
 from urm.ui.templatetags.ui import ago
+
+MAX_TAG_DAYS = 3650
 
 
 class MemberChangeList(KeysetChangeList):
@@ -159,7 +163,12 @@ class MemberAdmin(ModelAdmin):
     def tag(self, request: HttpRequest, pk: int) -> HttpResponse:
         member = self.get_object(request, str(pk))
         try:
-            add_tag(member=member, name=request.POST.get("name", ""))
+            days = request.POST.get("days", "")
+            valid = days.isdigit() and 0 < int(days[:6]) <= MAX_TAG_DAYS
+            if days and not valid:
+                raise MemberError({"days": gettext("Give a number of days up to %(most)s.") % {"most": MAX_TAG_DAYS}})
+            end = timezone.now() + timedelta(days=int(days)) if days else None
+            add_tag(member=member, name=request.POST.get("name", ""), expires_at=end)
         except MemberError as error:
             messages.error(request, " ".join(error.fields.values()))
         return redirect("admin:members_member_change", pk)

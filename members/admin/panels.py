@@ -11,7 +11,7 @@ from django.utils.http import urlencode
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from members.admin.extensions import EventWords, add_event_words, words_for
+from members.admin.extensions import EventWords, add_event_words, tag_origins, words_for
 from members.models import AttributeDefinition, Consent, DailyCount, EventName, Member, MemberTag, Suppression, Tag
 from members.queries import TimelineEntry, timeline
 from urm.tenancy.middleware import WorkspaceRequest
@@ -75,9 +75,10 @@ def profile(request: WorkspaceRequest, member: Member) -> dict[str, Any]:
 def tags(request: WorkspaceRequest, member: Member) -> dict[str, Any]:
     state = getattr(member, "state", None)
     manual = {row.tag_id: row for row in MemberTag.objects.filter(member=member)}
-    held = Tag.objects.filter(id__in={*(state.tag_ids if state else []), *manual}).order_by("name")
+    held = list(Tag.objects.filter(id__in={*(state.tag_ids if state else []), *manual}).order_by("group", "name"))
+    origins = tag_origins(member.pk, [tag.pk for tag in held if tag.pk not in manual])
     return {
-        "tags": [(tag, manual.get(tag.pk)) for tag in held],
+        "tags": [(tag, manual.get(tag.pk), origins.get(tag.pk)) for tag in held],
         "offered": Tag.objects.filter(kind=Tag.Kind.MANUAL).order_by("name").values_list("name", flat=True)[:200],
         "member": member,
         "may_change": staff_may(request, "members.change"),

@@ -18,7 +18,9 @@ class Tag(TenantModel):
 
     id = models.AutoField(primary_key=True)
     name = models.CharField(_("name"), max_length=60)
-    group = models.CharField(_("group"), max_length=60, blank=True)
+    group = models.CharField(
+        _("group"), max_length=60, blank=True, help_text=_("Tags of one group stand together in lists.")
+    )
     kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.MANUAL)
     description = models.CharField(_("description"), max_length=300, blank=True)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
@@ -27,6 +29,7 @@ class Tag(TenantModel):
         verbose_name = _("tag")
         verbose_name_plural = _("tags")
         constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="tag_name_once")]
+        indexes = [models.Index(fields=["tenant", "group", "name", "id"], name="tag_by_group")]
 
     def __str__(self) -> str:
         return self.name

@@ -7,6 +7,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from segments.actions.stages import MAX_KEEP_DAYS
 from urm.rules import RuleError, check, load
 from urm.rules.workspace import current_names
 
@@ -68,6 +69,13 @@ class StageForm(forms.Form):
 
 class TagRuleForm(forms.Form):
     name = forms.CharField(label=gettext_lazy("Tag"), max_length=60)
+    keep_days = forms.IntegerField(
+        label=gettext_lazy("Days it stays on"),
+        min_value=0,
+        max_value=MAX_KEEP_DAYS,
+        initial=0,
+        help_text=gettext_lazy("For so many days a member keeps the tag after the rule ceased to hold; 0 is none."),
+    )
     rule = RuleField()
 
 

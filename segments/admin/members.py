@@ -4,15 +4,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.admin import SimpleListFilter
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from members.admin.extensions import Column, EventWords, add_event_words, add_member_column, add_member_filter
+from members.admin.extensions import (
+    Column,
+    EventWords,
+    TagOrigin,
+    add_event_words,
+    add_member_column,
+    add_member_filter,
+    set_tag_origins,
+)
 from members.models import Member, MemberState
 from members.queries import in_segment
-from segments.models import Segment, Stage
+from segments.models import Change, KeptTag, Segment, Stage
 from segments.queries import segments_of
 from segments.queries.conditions import stage_sizes
 from urm.tenancy.middleware import WorkspaceRequest
@@ -46,6 +54,21 @@ def _stages(members: Sequence[Member]) -> dict[int, Any]:
 
 
 add_member_column(Column("stage", _("stage"), _stages))
+
+
+def _tag_origins(member_id: int, tag_ids: Sequence[int]) -> dict[int, TagOrigin]:
+    entered = Change.objects.filter(
+        member_id=member_id, kind=Change.Kind.TAG, target_id__in=tag_ids, entered=True
+    ).values("target_id")
+    since = {row["target_id"]: row["at"] for row in entered.annotate(at=Max("at"))}
+    until = dict(KeptTag.objects.filter(member_id=member_id, tag_id__in=tag_ids).values_list("tag_id", "until"))
+    return {
+        pk: TagOrigin(since.get(pk), until.get(pk), reverse("admin:segments_tagrule_change", args=[pk]))
+        for pk in tag_ids
+    }
+
+
+set_tag_origins(_tag_origins)
 
 
 class SegmentFilter(SimpleListFilter):

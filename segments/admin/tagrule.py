@@ -44,7 +44,7 @@ class TagRuleAdmin(ModelAdmin):
     )
     add_label = _("Make a tag rule")
     keyset = ("tag_id",)
-    list_display = ("tag", "rule_words", "state")
+    list_display = ("tag", "rule_words", "stays", "state")
     list_select_related = ("tag",)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
@@ -53,6 +53,10 @@ class TagRuleAdmin(ModelAdmin):
     @admin.display(description=_("rule"))
     def rule_words(self, row: Any) -> str:
         return str(row.words)
+
+    @admin.display(description=_("days it stays on"))
+    def stays(self, row: TagRule) -> str:
+        return str(row.keep_days) if row.keep_days else "–"
 
     @admin.display(description=_("state"))
     def state(self, row: TagRule) -> str:
@@ -75,7 +79,9 @@ class TagRuleAdmin(ModelAdmin):
         return self._form(request, row)
 
     def _form(self, request: HttpRequest, row: TagRule | None) -> HttpResponse:
-        initial = {"name": row.tag.name, "rule": row.rule} if row else {"rule": EMPTY_RULE}
+        initial: dict[str, Any] = {"rule": EMPTY_RULE}
+        if row:
+            initial = {"name": row.tag.name, "keep_days": row.keep_days, "rule": row.rule}
         form = TagRuleForm(request.POST or None, initial=initial)
         if row:
             form.fields["name"].disabled = True

@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from members.actions import accept_events, add_tag, canonical_event, record_consent, upsert_member
-from members.models import AttributeDefinition, Member, ParkedEvent
+from members.models import AttributeDefinition, Member, ParkedEvent, Tag
 from urm.tenancy.models import Tenant
 from urm.tenancy.work import drain
 
@@ -45,6 +45,8 @@ def build(tenant: Tenant) -> None:
             )
         if number % 5 == 0:
             add_tag(member=member, name="VIP")
+        if number % 6 == 0:
+            add_tag(member=member, name="guest of the opening", expires_at=now + timedelta(days=20))
         accept_events(
             [
                 canonical_event(
@@ -62,6 +64,7 @@ def build(tenant: Tenant) -> None:
                 for turn in range(8)
             ]
         )
+    Tag.objects.filter(name="guest of the opening").update(group="Occasions")
     drain(tenant.pk)
     member = Member.objects.get(external_id="C0000")
     ParkedEvent.objects.create(

@@ -29,6 +29,8 @@ def build(tenant: Tenant) -> None:
     friends = create_segment(name="Friends of the house", kind="static")
     add_to_list(segment=friends, members=list(Member.objects.order_by("pk")[:3]))
     set_tag_rule(
-        name="big-spender", rule={"version": 1, **purchase, "measure": "sum:amount", "op": "gte", "value": 300}
+        name="big-spender",
+        rule={"version": 1, **purchase, "measure": "sum:amount", "op": "gte", "value": 300},
+        keep_days=30,
     )
     drain(tenant.pk)
