@@ -1,6 +1,7 @@
 from members.models.consent import Consent, ConsentRecord, Suppression
 from members.models.log import Cursor, DailyCount, Event, EventKey, EventName, InboxEntry, ParkedEvent
 from members.models.member import AttributeDefinition, Identity, Member
+from members.models.merge import DuplicateCandidate, IdentitySettings, MemberMerge, RetractedEvent
 from members.models.state import DirtyMember, MemberState, MemberTag, Tag
 
 __all__ = [
@@ -10,15 +11,19 @@ __all__ = [
     "Cursor",
     "DailyCount",
     "DirtyMember",
+    "DuplicateCandidate",
     "Event",
     "EventKey",
     "EventName",
     "Identity",
+    "IdentitySettings",
     "InboxEntry",
     "Member",
+    "MemberMerge",
     "MemberState",
     "MemberTag",
     "ParkedEvent",
+    "RetractedEvent",
     "Suppression",
     "Tag",
 ]

@@ -62,9 +62,13 @@ class Event(TenantModel):
 
 
 class EventKey(TenantModel):
-    """Ids of all events ever taken, so that none is taken twice: first 16 bytes of the SHA-256 of the client's id."""
+    """Ids of all events ever taken, so that none is taken twice: first 16 bytes of the SHA-256 of the client's id.
+
+    `event_id` is the id in the log; empty once the event was deleted.
+    """
 
     key = models.UUIDField(primary_key=True)
+    event_id = models.BigIntegerField(null=True)
 
     def __str__(self) -> str:
         return str(self.key)

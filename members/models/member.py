@@ -101,6 +101,14 @@ class Member(TenantModel):
         indexes = [
             models.Index(fields=["tenant", "email"], name="member_email"),
             models.Index(
+                fields=["tenant", "merged_into", "id"],
+                name="member_merged",
+                condition=models.Q(merged_into__isnull=False),
+            ),
+            models.Index(
+                fields=["tenant", "birthday"], name="member_birthday", condition=models.Q(birthday__isnull=False)
+            ),
+            models.Index(
                 fields=["tenant", "erasure_requested_at"],
                 name="member_to_erase",
                 condition=models.Q(erasure_requested_at__isnull=False, erased_at__isnull=True),
@@ -123,17 +131,29 @@ class Member(TenantModel):
 
 
 class Identity(TenantModel):
-    """An id by which some source knows a member; unique per workspace and kind."""
+    """An id by which some source knows a member; unique per workspace and kind, normalised.
+
+    Those `from_profile` follow the member's e-mail and phone; an address that two members have is the identity of one.
+    `logged_as` is the member who brought the id into a merge: the log goes on writing that member's number.
+    """
 
     class Kind(models.TextChoices):
         EXTERNAL_ID = "external_id", _("external id")
         ANONYMOUS_ID = "anonymous_id", _("anonymous id")
         EMAIL = "email", _("e-mail")
         PHONE = "phone", _("phone")
+        WECHAT_OPENID = "wechat_openid", _("WeChat openid")
+        WECHAT_UNIONID = "wechat_unionid", _("WeChat unionid")
+        WEIBO_UID = "weibo_uid", _("Weibo uid")
+        DEVICE = "device", _("device")
+        COOKIE = "cookie", _("cookie")
+        CARD_NUMBER = "card_number", _("card number")
 
     member = TenantForeignKey(Member, models.CASCADE, related_name="identities", verbose_name=_("member"))
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     value = models.CharField(_("value"), max_length=200)
+    from_profile = models.BooleanField(default=False, db_default=False, editable=False)
+    logged_as = models.BigIntegerField(null=True, editable=False)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
 
     class Meta:
