@@ -12,7 +12,7 @@ from urm.tenancy.operations import EnforceTenancy
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("members", "0004_append_only_log"),
+        ("members", "0005_tag_expiry"),
         ("tenancy", "0001_initial"),
     ]
 
