@@ -45,7 +45,7 @@ def fill(apps: object, schema_editor: object) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("members", "0007_merge_indexes")]
+    dependencies = [("members", "0008_merge_indexes")]
 
     operations = [
         migrations.RunSQL(RETRACT, "DROP FUNCTION app.retract_event(timestamptz, bigint)"),

@@ -12,7 +12,7 @@ from urm.tenancy.operations import EnforceTenancy
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("members", "0005_tag_expiry"),
+        ("members", "0006_tag_groups"),
         ("tenancy", "0001_initial"),
     ]
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("members", "0006_identities")]
+    dependencies = [("members", "0007_identities")]
 
     operations = [
         AddIndexConcurrently(
