@@ -129,7 +129,8 @@ def test_filter_by_another_workspaces_tag_finds_what_an_unknown_tag_finds(
     _acme, globex = showcase
     with tenant_context(globex.pk):
         state = MemberState.objects.exclude(segment_ids=[]).exclude(tag_ids=[]).exclude(stage_id=None).first()
-    assert state is not None and state.stage_id is not None
+    assert state is not None
+    assert state.stage_id is not None
     sign_in(client, "owner@example.com")
     for name, value in (("tag", state.tag_ids[0]), ("segment", state.segment_ids[0]), ("stage", state.stage_id)):
         answer = client.get(MEMBERS, {name: value})
