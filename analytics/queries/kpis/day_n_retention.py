@@ -1,3 +1,5 @@
+from abc import abstractmethod
+
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
@@ -30,8 +32,9 @@ class _DayRetention(Kpi):
     offset_title = _("days after the first activity")
     on_dashboard = False  # joins every member to a day of theirs: too slow for a page that is opened each morning
 
+    @abstractmethod
     def retained(self, exactly: int, or_later: int) -> int:
-        raise NotImplementedError
+        """Of the two counts the one that this figure is about."""
 
     def points(self, question: Question) -> list[Point]:
         months = question.periods
