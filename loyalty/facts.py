@@ -16,6 +16,12 @@ _NUMBERS = {
     "lifetime_points": ("the number of lifetime points", "累计积分"),
     "expiring_in_30d": ("the number of points that expire within 30 days", "30 天内到期的积分"),
 }
+_LABELS = {
+    "points": ("points", "积分"),
+    "lifetime_points": ("lifetime points", "累计积分"),
+    "expiring_in_30d": ("points that expire within 30 days", "30 天内到期的积分"),
+    "tier": ("tier", "等级"),
+}
 
 
 def _tiers(tenant_id: int) -> Iterable[Entry]:
@@ -92,7 +98,7 @@ declare(
         key="loyalty",
         label_en="loyalty",
         label_zh="忠诚度",
-        parameters=(given.one_of("what", *_NUMBERS, "tier"),),
+        parameters=(given.one_of("what", *_NUMBERS, "tier", labels=_LABELS),),
         typed=lambda terms, names: _tier_type(names) if terms["what"] == "tier" else Typed(Kind.NUMBER),
         variants=lambda names: [
             Variant(Typed(Kind.NUMBER), {"what": {"enum": [*_NUMBERS]}}),

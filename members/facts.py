@@ -146,7 +146,9 @@ declare(
         key="profile",
         label_en="profile",
         label_zh="资料",
-        parameters=(given.one_of("name", *_PROFILE),),
+        parameters=(
+            given.one_of("name", *_PROFILE, labels={key: (en, zh_) for key, (_typed, en, zh_) in _PROFILE.items()}),
+        ),
         typed=lambda terms, names: _PROFILE[terms["name"]][0],
         variants=lambda names: _by_type("name", ((key, typed) for key, (typed, *_rest) in _PROFILE.items())),
         sql=_profile_sql,

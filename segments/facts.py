@@ -110,6 +110,10 @@ def _stage_type(terms: Params, names: Names) -> Typed:
     return Typed(Kind.CHOICE, tuple(str(key) for key in names.all("stage")))
 
 
+def _stage_labels(names: Names) -> dict[str, tuple[str, str]]:
+    return {str(key): (entry.label("en"), entry.label("zh")) for key, entry in names.all("stage").items()}
+
+
 def _stage_sentence(leaf: Leaf, language: str, names: Names, negated: bool) -> str | None:
     if "what" in fact_of(leaf).params or leaf.op not in {"eq", "ne"}:
         return None
@@ -137,8 +141,8 @@ declare(
         typed=_stage_type,
         variants=lambda names: [
             Variant(Typed(Kind.DATETIME), {"what": {"const": "since"}}),
-            Variant(_stage_type(Params(), names), {"what": {"const": "previous"}}),
-            Variant(_stage_type(Params(), names), absent=("what",)),
+            Variant(_stage_type(Params(), names), {"what": {"const": "previous"}}, labels=_stage_labels(names)),
+            Variant(_stage_type(Params(), names), absent=("what",), labels=_stage_labels(names)),
         ],
         sql=_stage_sql,
         changes=lambda terms, names: frozenset({("stage", terms.get("what"))}),

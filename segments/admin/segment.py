@@ -4,14 +4,14 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from members.models import Member
 from members.queries import live_members
@@ -22,14 +22,13 @@ from segments.queries import (
     dependents_of,
     explain_membership,
     members_of,
-    preview,
     recent_changes,
     rule_in_words,
     sizes,
     trend,
 )
 from segments.queries.conditions import condition_counts, trends
-from urm.rules import Names, RuleError, load
+from urm.rules import Names, RuleError
 from urm.rules.workspace import current_names
 from urm.ui.admin import Empty, Entry, ModelAdmin
 from urm.ui.admin.changelist import KeysetChangeList
@@ -103,7 +102,6 @@ class SegmentAdmin(ModelAdmin):
         wrap = self.admin_site.admin_view
         urls: list[URLPattern] = super().get_urls()
         return [
-            path("preview/", wrap(require_POST(self.preview)), name="segment_preview"),
             path("<int:pk>/edit/", wrap(self.edit), name="segment_edit"),
             path("<int:pk>/why/", wrap(require_safe(self.why)), name="segment_why"),
             *urls,
@@ -191,18 +189,6 @@ class SegmentAdmin(ModelAdmin):
             "examples": examples(),
         }
         return TemplateResponse(request, "segments/edit.html", context)
-
-    @needs("segments.view")
-    def preview(self, request: HttpRequest) -> HttpResponse:
-        """The live count of the editor: JSON in, how many and who, or what is wrong and where."""
-        try:
-            found = preview(load(request.body.decode("utf-8", "replace")[:70_000]))
-        except RuleError as error:
-            problems = [{"path": problem.path, "message": problem.message} for problem in error.problems]
-            return JsonResponse({"problems": problems})
-        url = reverse("admin:members_member_changelist")
-        sample = [{"name": one.name, "url": f"{url}{one.id}/change/"} for one in found.sample]
-        return JsonResponse({"count": number(found.count), "words": found.words, "sample": sample})
 
     @needs("segments.view")
     def why(self, request: HttpRequest, pk: int) -> HttpResponse:

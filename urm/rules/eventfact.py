@@ -54,7 +54,7 @@ def event_fact(tables: EventTables) -> Fact:
         label_zh="行为事件",
         parameters=(
             parameters.named_list("name", "event", _("event")),
-            Parameter("measure", _read_measure, _measure_schema),
+            Parameter("measure", _read_measure, _measure_schema, kind="measure"),
             parameters.where(),
             parameters.window(),
         ),

@@ -22,22 +22,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """`read` turns JSON into a checked value, reporting problems to the reader; `schema` is its JSON Schema."""
+    """`read` turns JSON into a checked value, reporting problems to the reader; `schema` is its JSON Schema. An editor
+    offers what `kind` says: `names:KIND` of the workspace, a `window`, a `where`, a `measure`; without it, what the
+    schema allows. `labels` are (English, Chinese) of its words."""
 
     name: str
     read: Callable[[Reader, Any, str], Any]
     schema: Callable[[Names], Mapping[str, Any]]
     required: bool = True
     default: Any = None
+    kind: str = ""
+    labels: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """For the published schema: with parameters like these (`absent` ones left out) the fact is of this type."""
+    """For the published schema and editors: with parameters like these (`absent` ones left out) the fact is of this
+    type. `labels` are (English, Chinese) of its choices."""
 
     typed: Typed
     match: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
+    labels: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 Depends = frozenset[tuple[str, Any]]

@@ -24,7 +24,10 @@ def named(name: str, kind: str, what: str, *, required: bool = True) -> Paramete
     def read(reader: Reader, raw: Any, path: str) -> Any:
         return reader.name(kind, what, raw, path)
 
-    return Parameter(name, read, lambda names: {"enum": sorted(names.all(kind), key=str)}, required)
+    def schema(names: Names) -> Mapping[str, Any]:
+        return {"enum": sorted(names.all(kind), key=str)}
+
+    return Parameter(name, read, schema, required, kind=f"names:{kind}")
 
 
 def named_list(name: str, kind: str, what: str) -> Parameter:
@@ -43,11 +46,17 @@ def named_list(name: str, kind: str, what: str) -> Parameter:
         one = {"enum": sorted(names.all(kind), key=str)}
         return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": MAX_NAMES}]}
 
-    return Parameter(name, read, schema)
+    return Parameter(name, read, schema, kind=f"names:{kind}")
 
 
-def one_of(name: str, *words: str, required: bool = True, default: str | None = None) -> Parameter:
-    """One of a closed list of words."""
+def one_of(
+    name: str,
+    *words: str,
+    required: bool = True,
+    default: str | None = None,
+    labels: Mapping[str, tuple[str, str]] | None = None,
+) -> Parameter:
+    """One of a closed list of words; `labels` are (English, Chinese) of those that need one."""
 
     def read(reader: Reader, raw: Any, path: str) -> Any:
         if isinstance(raw, str) and raw in words:
@@ -55,18 +64,18 @@ def one_of(name: str, *words: str, required: bool = True, default: str | None = 
         reader.unknown(path, _("value"), raw if isinstance(raw, str) else type(raw).__name__, words)
         return None
 
-    return Parameter(name, read, lambda names: {"enum": list(words)}, required, default)
+    return Parameter(name, read, lambda names: {"enum": list(words)}, required, default, labels=labels or {})
 
 
 def where(name: str = "where") -> Parameter:
     def read(reader: Reader, raw: Any, path: str) -> Any:
         return reader.where(raw, path)
 
-    return Parameter(name, read, lambda names: {"$ref": "#/$defs/where"}, required=False)
+    return Parameter(name, read, lambda names: {"$ref": "#/$defs/where"}, required=False, kind="where")
 
 
 def window(name: str = "window") -> Parameter:
-    return Parameter(name, _read_window, lambda names: _WINDOW_SCHEMA, required=False)
+    return Parameter(name, _read_window, lambda names: _WINDOW_SCHEMA, required=False, kind="window")
 
 
 _DAYS_SCHEMA = {"type": "integer", "minimum": 1, "maximum": MAX_DAYS}

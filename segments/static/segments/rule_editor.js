@@ -27,7 +27,7 @@
     const problems = found.problems || [];
     field.setAttribute("aria-invalid", problems.length > 0);
     part("count").textContent = problems.length ? "–" : found.count;
-    part("words").textContent = found.words || "";
+    part("words").textContent = found.words?.[document.documentElement.lang] || "";
     list(part("problems"), problems.map((one) => (one.path ? `${one.path}: ${one.message}` : one.message)));
     list(part("sample"), (found.sample || []).map((one) => {
       const link = document.createElement("a");

@@ -86,6 +86,15 @@ def condition_words(noun: str, leaf: Leaf, language: str) -> str:
     return f"{noun}{filled}" if chinese else f"{noun} {filled}"
 
 
+def operator_words(kind: Kind, op: str, language: str) -> str:
+    """An operator as a choice of its own, its value left open: `is between … and …` — `在 … 到 … 之间`."""
+    chinese = zh(language)
+    phrase = (_ANY_ZH if chinese else _ANY_EN).get(op) or _BY_KIND[kind][chinese][op]
+    if phrase.count("{}") == 1:
+        phrase = phrase.removesuffix("：{}").removesuffix("{}")
+    return phrase.strip().replace("{}", "…")
+
+
 def number_words(op: str, value: Value, language: str) -> str:
     """`at least 3` — `不少于 3`; nothing for an operator that compares no numbers."""
     phrase = _NUMBERS_ZH.get(op, "") if zh(language) else _NUMBERS_EN.get(op, "").removeprefix("is ")
