@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from members.models import AttributeDefinition, EventName, Member, Tag
 from members.models.consent import Channel
+from members.queries.permission import suppression_digest
 from urm.rules import (
     Entry,
     Fact,
@@ -300,11 +301,11 @@ def _reachable_sql(terms: Params, plan: Plan) -> Operand:
         return Operand(FALSE, Kind.BOOLEAN)
     alias = plan.join(
         f"suppression {channel}",
-        "LEFT JOIN (SELECT DISTINCT lower(address) AS address FROM members_suppression WHERE tenant_id = {}"
-        f" AND channel = {{}}) ALIAS ON ALIAS.address = lower({address})",
-        plan.scope.tenant, param(channel),
+        "LEFT JOIN members_suppression ALIAS ON ALIAS.tenant_id = {} AND ALIAS.channel = {}"
+        f" AND ALIAS.digest = {suppression_digest(address, channel='{}').format('{}', tenant='{}')}",
+        plan.scope.tenant, param(channel), plan.scope.tenant, param(channel),
     )  # fmt: skip
-    reached = f"COALESCE({{}} AND {address} <> '' AND {alias}.address IS NULL, false)"
+    reached = f"COALESCE({{}} AND {address} <> '' AND {alias}.digest IS NULL, false)"
     return Operand(sql(reached, _granted(terms, plan)), Kind.BOOLEAN)
 
 

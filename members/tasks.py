@@ -1,13 +1,14 @@
-"""Work on the log and on erasures; see urm.tenancy.work for how it is started."""
+"""Work on the log, on erasures and on confirmations; see urm.tenancy.work for how it is started."""
 
 from datetime import timedelta
 
+from django.db.models import Min
 from django.utils import timezone
 
-from members.actions import erase_member, expire_tags, next_tag_expiry
+from members.actions import erase_member, expire_tags, next_tag_expiry, send_confirmations
 from members.consumers import reactions
 from members.consumers.absorb import absorb
-from members.models import Member
+from members.models import Confirmation, Member
 from urm.tenancy.work import register_work, wake
 
 
@@ -40,3 +41,14 @@ def erase() -> bool:
         return False
     erase_member(member=member)
     return True
+
+
+@register_work("members.confirmations", queue="send")
+def confirmations() -> bool:
+    """Send links to be confirmed that are due, and set the alarm for those that are not yet."""
+    if send_confirmations():
+        return True
+    due = Confirmation.objects.filter(due_at__isnull=False).aggregate(at=Min("due_at"))["at"]
+    if due is not None:
+        wake("members.confirmations", due)
+    return False

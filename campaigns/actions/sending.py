@@ -22,10 +22,12 @@ from django.utils import timezone, translation
 
 from campaigns.actions import marking
 from campaigns.models import Campaign, Delivery, Run
-from campaigns.queries.audience import GUARDS, OBSTACLE
 from campaigns.queries.content import Content, prepare
 from campaigns.queries.recipients import shared_values
 from campaigns.queries.rendering import delivery_token, message_id, render
+from members.actions import suppress_address
+from members.models import Suppression
+from members.queries.permission import obstacles
 from urm.channels.email import InvalidAddressError, Mail, Skeleton, SmtpSession, sender_of
 from urm.channels.outcome import Result
 from urm.channels.templating import TemplateError
@@ -50,16 +52,6 @@ WHERE d.tenant_id = {tenant} AND d.run_id = %(run)s AND d.member_id = ANY (ARRAY
     ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ))
 RETURNING d.member_id, d.attempts
-"""
-
-# The last look, in the transaction that raises the fence. Each look-up is kept apart from the others, so that a planner
-# without fresh statistics (half a million deliveries were just decided) has no join to get wrong.
-_OBSTACLES = f"""
-SELECT w.id, o.reason FROM unnest(%(ids)s::bigint[]) w(id)
-CROSS JOIN LATERAL (
-    SELECT {OBSTACLE} AS reason FROM members_member m {GUARDS} WHERE m.tenant_id = {{tenant}} AND m.id = w.id LIMIT 1
-) o
-WHERE o.reason IS NOT NULL
 """
 
 _FENCE = """
@@ -136,6 +128,7 @@ def send_batch(run: Run) -> Sent:
 def _send(batch: _Batch, session: SmtpSession, *, until: float) -> bool:
     """All chunks of a batch; what became of one is marked in the transaction that fences the next."""
     marks: list[marking.Mark] = []
+    bounced: list[str] = []
     waiting = list(batch.attempts)
     with transaction.atomic():  # one round of SET LOCAL for all reads
         values = load_values(batch.content.paths | {"member"}, waiting)
@@ -153,9 +146,13 @@ def _send(batch: _Batch, session: SmtpSession, *, until: float) -> bool:
             fenced, session.deliver([mails[member_id] for member_id in fenced], until=until), strict=True
         ):
             marks.append(marking.mark_of(member_id, outcome, attempts=batch.attempts[member_id] + 1))
+            if outcome.address_refused:
+                bounced.append(values[member_id]["member"]["email"])
             reached = reached and outcome.result is not Result.UNTRIED
     with transaction.atomic():
         _mark(batch, marks)
+        for address in bounced:  # no message will ever reach it
+            suppress_address(channel=batch.campaign.channel, address=address, reason=Suppression.Reason.BOUNCED)
         _mark(batch, [marking.back_to_queue(member_id) for member_id in waiting], claimed=True)
     return reached
 
@@ -173,6 +170,7 @@ def _render(batch: _Batch, values: Mapping[int, Mapping[str, Any]]) -> tuple[dic
                 rendered = render(
                     batch.content,
                     token=delivery_token(batch.run.pk, member_id),
+                    member_id=member_id,
                     shared=batch.shared,
                     values=value,
                 )
@@ -193,7 +191,7 @@ def _render(batch: _Batch, values: Mapping[int, Mapping[str, Any]]) -> tuple[dic
 
 def _raise_fence(batch: _Batch, member_ids: Sequence[int], mails: Mapping[int, Mail]) -> list[int]:
     """Those that may be handed over now, in the order given; the others leave the claim."""
-    reasons = dict(_fetch(_OBSTACLES, batch.parameters(ids=list(member_ids))))
+    reasons = obstacles(member_ids, channel=batch.campaign.channel, purpose=batch.campaign.purpose)
     clear = [member_id for member_id in member_ids if member_id in mails and member_id not in reasons]
     fenced = {member_id for (member_id,) in _fetch(_FENCE, batch.parameters(ids=clear))}
     _mark(

@@ -27,7 +27,7 @@ from urm.ui.pages import needs
 STARTER = """<p>Hello {{ member.first_name | default: "there" }},</p>
 <p>{{ segment.value_proposition }}</p>
 <p><a href="https://example.com/">To the shop</a></p>
-<p><small><a href="{{ unsubscribe_url }}">Unsubscribe</a></small></p>
+<p><small><a href="{{ preferences_url }}">Preferences</a> · <a href="{{ unsubscribe_url }}">Unsubscribe</a></small></p>
 """
 
 

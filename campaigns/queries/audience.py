@@ -5,30 +5,17 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 
 from campaigns.models import Campaign, Delivery
+from members.queries.permission import gate
 from urm.tenancy.context import require_tenant
 
-# What stands against writing to a member, in the order of precedence; NULL when nothing does.
-OBSTACLE = """
-CASE WHEN m.erased_at IS NOT NULL OR m.erasure_requested_at IS NOT NULL THEN 'erased'
-     WHEN m.merged_into_id IS NOT NULL THEN 'merged'
-     WHEN m.email IS NULL THEN 'no_address'
-     WHEN c.granted IS NOT TRUE THEN 'no_consent'
-     WHEN x.id IS NOT NULL THEN 'suppressed' END
-"""
-
-# Joins consent and suppression to members m; {tenant} is a literal, channel and purpose are parameters.
-GUARDS = """
-LEFT JOIN members_consent c ON c.tenant_id = {tenant} AND c.member_id = m.id
-                           AND c.channel = %(channel)s AND c.purpose = %(purpose)s
-LEFT JOIN members_suppression x ON x.tenant_id = {tenant} AND x.channel = %(channel)s AND x.address = m.email
-"""
+_GATE = gate("email")  # the only channel that campaigns have
 
 # Rows (member_id, reason) of everybody in the segment.
 AUDIENCE = f"""
-SELECT m.id AS member_id, {OBSTACLE} AS reason
+SELECT m.id AS member_id, {_GATE.obstacle} AS reason
 FROM members_memberstate s
 JOIN members_member m ON m.tenant_id = {{tenant}} AND m.id = s.member_id
-{GUARDS}
+{_GATE.joins}
 WHERE s.tenant_id = {{tenant}} AND s.segment_ids @> ARRAY[%(segment)s]::int[]
 """
 

@@ -88,7 +88,7 @@ def _advice(message: Message, links: tuple[str, ...]) -> list[Finding]:
             _("A picture has no alternative text (alt)."),
         ),
         (
-            re.search(r"""href\s*=\s*["'][^"']*\{[{%](?!\s*unsubscribe_url)""", body) is not None,
+            re.search(r"""href\s*=\s*["'][^"']*\{[{%](?!\s*(?:unsubscribe|preferences)_url)""", body) is not None,
             "body",
             _("Clicks on links with merge fields are not counted."),
         ),

@@ -96,6 +96,7 @@ def shared_fields() -> Mapping[str, str | Promise]:
         "segment.value_proposition": _("the segment's value proposition"),
         "workspace.name": _("workspace"),
         "unsubscribe_url": _("address of the unsubscribe page"),
+        "preferences_url": _("address of the preference centre"),
     }
 
 

@@ -11,6 +11,7 @@ from campaigns.models import Campaign, Message
 from campaigns.queries.content import TOKEN_MARK, Content, prepare, unsubscribe_path
 from campaigns.queries.recipients import shared_values
 from members.models import Member
+from members.queries.links import NOBODY, preferences_url
 from urm.channels.templating import TemplateError
 from urm.channels.variables import load_values
 from urm.lib.addresses import public_url
@@ -41,10 +42,15 @@ def message_id(run_id: int, member_id: int) -> str:
     return fingerprint("campaigns.message", require_tenant(), run_id, member_id)
 
 
-def render(content: Content, *, token: str, shared: Mapping[str, Any], values: Mapping[str, Any]) -> Rendered:
-    """One member's message. Call it in the workspace's language and time zone; raises TemplateError."""
+def render(
+    content: Content, *, token: str, member_id: int, shared: Mapping[str, Any], values: Mapping[str, Any]
+) -> Rendered:
+    """One member's message. Call it in the workspace's language and time zone; raises TemplateError.
+
+    `member_id` is whose preference centre it links to: NOBODY for what staff see.
+    """
     unsubscribe_url = public_url(unsubscribe_path(token))
-    given = {**shared, **values, "unsubscribe_url": unsubscribe_url}
+    given = {**shared, **values, "unsubscribe_url": unsubscribe_url, "preferences_url": preferences_url(member_id)}
     return Rendered(
         subject=content.subject.render(given),
         html=content.html.render(given).replace(TOKEN_MARK, token),
@@ -59,7 +65,13 @@ def render_preview(message: Message, member: Member, campaign: Campaign | None =
     tenant = Tenant.objects.get(pk=require_tenant())
     values = load_values(content.paths | {"member"}, [member.pk])[member.pk]
     with translation.override(tenant.language), timezone.override(ZoneInfo(tenant.time_zone)):
-        return render(content, token=delivery_token(NO_RUN, member.pk), shared=shared_values(campaign), values=values)
+        return render(
+            content,
+            token=delivery_token(NO_RUN, member.pk),
+            member_id=NOBODY,
+            shared=shared_values(campaign),
+            values=values,
+        )
 
 
 __all__ = ["NO_RUN", "PURPOSE", "Rendered", "TemplateError", "delivery_token", "message_id", "render", "render_preview"]

@@ -14,9 +14,12 @@ from django.utils.translation import gettext_noop
 from feedback.actions.invitations import FRESH, link_of
 from feedback.events import SurveyInvited
 from feedback.models import Invitation
-from feedback.queries import quota_is_full, reachable_by_email
-from members.actions import emit
-from members.models import Member
+from feedback.queries import quota_is_full
+from members.actions import emit, suppress_address
+from members.models import Member, Suppression
+from members.queries.languages import language_of
+from members.queries.links import preferences_url
+from members.queries.permission import obstacles
 from urm.channels.email import InvalidAddressError, Mail, Skeleton, SmtpSession
 from urm.channels.outcome import Outcome, Result
 from urm.lib.tokens import fingerprint
@@ -28,6 +31,15 @@ LEASE = timedelta(minutes=5)
 RETRIES = 5
 State = Invitation.State
 
+# The obstacles of the gate, as the list of invitations says them.
+NOT_SENT = {
+    "erased": gettext_noop("Not sent: erased or asked for it."),
+    "merged": gettext_noop("Not sent: merged into another member."),
+    "no_address": gettext_noop("Not sent: no address."),
+    "no_consent": gettext_noop("Not sent: no consent any more."),
+    "suppressed": gettext_noop("Not sent: on the suppression list."),
+}
+
 
 def send_invitations() -> int:
     """Send one batch of due invitations; returns how many were claimed."""
@@ -36,10 +48,9 @@ def send_invitations() -> int:
     if not claimed:
         return 0
     tenant = Tenant.objects.get(pk=require_tenant())
-    mails = {one.pk: (one, mail) for one in claimed if (mail := _prepare(one, tenant)) is not None}
-    # The fence: from here on, an invitation whose answer is lost is unknown and not sent again.
-    fenced = set(_move(list(mails), State.CLAIMED, State.SENDING))
-    going = [pair for pk, pair in mails.items() if pk in fenced]
+    prepared = [(one, mail) for one in claimed if (mail := _prepare(one, tenant)) is not None]
+    fenced = _raise_fence([one for one, _mail in prepared])
+    going = [(one, mail) for one, mail in prepared if one.pk in fenced]
     with SmtpSession(**cast("dict[str, Any]", settings.EMAIL)) as session:
         for (invitation, _mail), outcome in zip(going, session.deliver([mail for _one, mail in going]), strict=True):
             _finish(invitation, outcome)
@@ -67,14 +78,27 @@ def _claim() -> list[Invitation]:
     return list(Invitation.objects.select_related("survey", "member").filter(pk__in=ids).order_by("pk"))
 
 
-def _move(ids: list[int], before: str, after: str) -> list[int]:
-    """Compare and swap: those of the ids that were in the state before."""
+def _raise_fence(invitations: list[Invitation]) -> set[int]:
+    """Those that may be handed over now; from here on, one whose answer is lost is unknown and not sent again.
+
+    The gate is asked in the transaction that raises the fence: who withdrew consent a moment ago is skipped.
+    """
     with transaction.atomic():
         mine = list(
-            Invitation.objects.select_for_update().filter(pk__in=ids, state=before).values_list("pk", flat=True)
+            Invitation.objects.select_for_update()
+            .filter(pk__in=[one.pk for one in invitations], state=State.CLAIMED)
+            .values_list("pk", flat=True)
         )
-        Invitation.objects.filter(pk__in=mine).update(state=after)
-    return mine
+        clear = set(mine)
+        for purpose in {one.survey.purpose for one in invitations}:
+            asked = [one for one in invitations if one.pk in clear and one.survey.purpose == purpose]
+            against = obstacles([one.member_id for one in asked], channel="email", purpose=purpose)
+            for one in asked:
+                if one.member_id in against:
+                    _skip(one, NOT_SENT[against[one.member_id]])
+                    clear.discard(one.pk)
+        Invitation.objects.filter(pk__in=clear).update(state=State.SENDING)
+    return clear
 
 
 def _prepare(invitation: Invitation, tenant: Tenant) -> Mail | None:
@@ -86,22 +110,19 @@ def _prepare(invitation: Invitation, tenant: Tenant) -> Mail | None:
         reason = gettext_noop("The survey has as many answers as asked for.")
     elif timezone.now() - invitation.send_at > FRESH and invitation.tries == 1:
         reason = gettext_noop("More than a day late.")
-    elif not reachable_by_email([member.pk], purpose=survey.purpose):
-        reason = gettext_noop("No address or no consent any more, or suppressed.")
+    elif not member.email:
+        reason = NOT_SENT["no_address"]
     else:
         try:
             return _mail(invitation, member, tenant)
         except InvalidAddressError:
             reason = gettext_noop("The address cannot be written to.")
-    Invitation.objects.filter(pk=invitation.pk).update(state=State.SKIPPED, detail=reason, lease_until=None)
+    _skip(invitation, reason)
     return None
 
 
-def language_of(member: Member, tenant: Tenant) -> str:
-    """The member's own language as far as we speak it, else the workspace's."""
-    if member.language:
-        return "zh-hans" if member.language.lower().startswith("zh") else "en"
-    return tenant.language
+def _skip(invitation: Invitation, reason: str) -> None:
+    Invitation.objects.filter(pk=invitation.pk).update(state=State.SKIPPED, detail=reason, lease_until=None)
 
 
 def _mail(invitation: Invitation, member: Member, tenant: Tenant) -> Mail:
@@ -115,6 +136,7 @@ def _mail(invitation: Invitation, member: Member, tenant: Tenant) -> Mail:
             "workspace": tenant,
             "link": link,
             "stop": stop,
+            "preferences": preferences_url(member.pk),
             "until": timezone.localtime(invitation.expires_at, tenant.zone),
             "language": translation.get_language(),
         }
@@ -144,6 +166,8 @@ def _finish(invitation: Invitation, outcome: Outcome) -> None:
             change |= {"state": State.FAILED}
     with transaction.atomic():
         changed = Invitation.objects.filter(pk=invitation.pk, state=State.SENDING).update(**change)
+        if outcome.address_refused and invitation.member.email:
+            suppress_address(channel="email", address=invitation.member.email, reason=Suppression.Reason.BOUNCED)
         if changed and outcome.result is Result.SENT:
             survey = invitation.survey
             emit(

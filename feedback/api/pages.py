@@ -19,9 +19,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from feedback.actions import AlreadyAnsweredError, read_token, stop_invitations, submit_response
-from feedback.actions.sending import language_of
 from feedback.models import Invitation, Response
 from feedback.queries.form import fields_of, given
+from members.queries.languages import language_of
 from urm.audit.actor import Actor, acting_as
 from urm.tenancy.context import tenant_context
 from urm.tenancy.models import Tenant

@@ -3,24 +3,15 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, Min, OuterRef, Q
+from django.db.models import Min, Q
 
 from feedback.models import Invitation, Response, Survey
-from members.models import Consent, Suppression
-from members.queries import live_members
+from members.queries.permission import obstacles
 
 
 def reachable_by_email(member_ids: Collection[int], *, purpose: str) -> set[int]:
     """Those with an address, consent for the purpose, and no entry on the suppression list."""
-    consent = Consent.objects.filter(member=OuterRef("pk"), channel="email", purpose=purpose, granted=True)
-    suppressed = Suppression.objects.filter(channel="email", address=OuterRef("email"))
-    return set(
-        live_members()
-        .filter(Exists(consent), ~Exists(suppressed), pk__in=member_ids, erasure_requested_at=None)
-        .exclude(email=None)
-        .exclude(email="")
-        .values_list("pk", flat=True)
-    )
+    return set(member_ids) - obstacles(member_ids, channel="email", purpose=purpose).keys()
 
 
 def resting(member_ids: Collection[int], *, survey: Survey, now: datetime) -> set[int]:

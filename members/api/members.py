@@ -1,4 +1,4 @@
-"""Members by external id, and what hangs on one: timeline, tags, consents."""
+"""Members by external id, and what hangs on one: timeline and tags."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.response import Response
 
 from members import queries
-from members.actions import add_tag, record_consent, remove_tag, request_erasure, upsert_member
+from members.actions import add_tag, remove_tag, request_erasure, upsert_member
 from members.api import shapes
-from members.models import Consent, Member
+from members.models import Member
 from urm.rest.errors import invalid, not_found
 from urm.rest.filters import PAGE_PARAMETERS, IdFilter, StrictFilterSet, refuse_unknown
 from urm.rest.pagination import cursor_values, limit_of, next_link
@@ -180,33 +180,3 @@ class MemberTags(ApiView):
         if not remove_tag(member=member_or_404(external_id), name=tag):
             raise not_found("tag of this member")
         return Response(status=204)
-
-
-class MemberConsents(ApiView):
-    required_scope = {"GET": "members.view", "POST": "members.change"}
-    ordering = ("-id",)
-
-    @documented(
-        "Read what a member allows",
-        answer=shapes.ConsentOut,
-        many=True,
-        example={"channel": "email", "purpose": "marketing", "granted": True, "at": "2026-03-01T09:30:00Z"},
-    )
-    def get(self, request: ApiRequest, external_id: str) -> HttpResponseBase:
-        return self.page(Consent.objects.filter(member=member_or_404(external_id)), shapes.ConsentOut)
-
-    @documented(
-        "Record consent or its withdrawal",
-        request=shapes.ConsentIn,
-        answer=shapes.ConsentOut,
-        status=201,
-        example={"channel": "email", "purpose": "marketing", "granted": True, "at": "2026-03-01T09:30:00Z"},
-        request_example={"channel": "email", "granted": True, "source": "checkout", "wording": "2026-02"},
-        description="Kept for ever as proof. The answer is what holds now, which an older statement does not change.",
-    )
-    def post(self, request: ApiRequest, external_id: str) -> HttpResponseBase:
-        member = member_or_404(external_id)
-        given = self.valid(shapes.ConsentIn)
-        record_consent(member=member, **given)
-        now = Consent.objects.get(member=member, channel=given["channel"], purpose=given["purpose"])
-        return self.answer(shapes.ConsentOut, now, status=201)

@@ -42,11 +42,22 @@ class TimelineOut(serializers.Serializer[Any]):
 
 class ConsentIn(serializers.Serializer[Any]):
     channel = serializers.ChoiceField(choices=["email", "sms", "push"])
-    purpose = serializers.SlugField(max_length=40, default="marketing")
+    purpose = serializers.RegexField(r"^[a-z][a-z0-9_]*$", max_length=40, default="marketing")
     granted = serializers.BooleanField()
     source = serializers.CharField(max_length=100, help_text="Such as checkout.")  # type: ignore[assignment]
     wording = serializers.CharField(max_length=200, required=False, help_text="Version of the words agreed to.")
     at = serializers.DateTimeField(required=False, help_text="When it was said; now if absent.")
+    proof = serializers.CharField(
+        max_length=200,
+        required=False,
+        help_text="What ties it to the person, such as your own double opt-in; a purpose that asks for double opt-in "
+        "takes it instead.",
+    )
+    double_opt_in = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Consent by e-mail holds only once the member has opened the link that is sent now.",
+    )
 
 
 class ConsentOut(serializers.Serializer[Any]):
@@ -54,6 +65,38 @@ class ConsentOut(serializers.Serializer[Any]):
     purpose = serializers.CharField()
     granted = serializers.BooleanField()
     at = serializers.DateTimeField()
+
+
+class PendingConsentOut(serializers.Serializer[Any]):
+    channel = serializers.CharField()
+    purpose = serializers.CharField()
+    status = serializers.CharField(help_text="pending: nothing holds before the member has confirmed it.")
+    expires_at = serializers.DateTimeField(help_text="Until when the link works.")
+
+
+class ConsentRecordOut(serializers.Serializer[Any]):
+    channel = serializers.CharField()
+    purpose = serializers.CharField()
+    granted = serializers.BooleanField()
+    at = serializers.DateTimeField()
+    source = serializers.CharField()  # type: ignore[assignment]
+    wording = serializers.CharField(help_text="Empty when it was not told.")
+    recorded_by = serializers.CharField()
+    proof = serializers.CharField(help_text="Empty for the sender's word alone.")
+
+
+class SuppressionIn(serializers.Serializer[Any]):
+    channel = serializers.ChoiceField(choices=["email", "sms"], default="email")
+    address = serializers.CharField(max_length=254, help_text="E-mail address, or phone number with country code.")
+    reason = serializers.CharField(max_length=200, help_text="Such as complained.")
+
+
+class SuppressionOut(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    channel = serializers.CharField()
+    address = serializers.CharField(allow_null=True, help_text="Null once the person was erased: it stays suppressed.")
+    reason = serializers.CharField()
+    created_at = serializers.DateTimeField()
 
 
 class TagIn(serializers.Serializer[Any]):

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from members.api import collect, events, health, members
+from members.api import collect, consents, events, health, members
 
 urlpatterns = [
     path("events", events.EventList.as_view()),
@@ -10,7 +10,10 @@ urlpatterns = [
     path("members/<str:external_id>", members.MemberDetail.as_view()),
     path("members/<str:external_id>/timeline", members.Timeline.as_view()),
     path("members/<str:external_id>/tags/<str:tag>", members.MemberTags.as_view()),
-    path("members/<str:external_id>/consents", members.MemberConsents.as_view()),
+    path("members/<str:external_id>/consents", consents.MemberConsents.as_view()),
+    path("members/<str:external_id>/consents/history", consents.ConsentHistory.as_view()),
+    path("suppressions", consents.SuppressionList.as_view()),
+    path("suppressions/<int:suppression_id>", consents.SuppressionDetail.as_view()),
 ]
 
 __all__ = ["health", "urlpatterns"]  # health registers itself

@@ -1,4 +1,5 @@
-from members.models.consent import Consent, ConsentRecord, Suppression
+from members.models.confirmation import Confirmation
+from members.models.consent import Channel, Consent, ConsentPurpose, ConsentRecord, ConsentWording, Suppression
 from members.models.log import Cursor, DailyCount, Event, EventKey, EventName, InboxEntry, ParkedEvent
 from members.models.member import AttributeDefinition, Identity, Member
 from members.models.merge import DuplicateCandidate, IdentitySettings, MemberMerge, RetractedEvent
@@ -6,8 +7,12 @@ from members.models.state import DirtyMember, MemberState, MemberTag, Tag
 
 __all__ = [
     "AttributeDefinition",
+    "Channel",
+    "Confirmation",
     "Consent",
+    "ConsentPurpose",
     "ConsentRecord",
+    "ConsentWording",
     "Cursor",
     "DailyCount",
     "DirtyMember",

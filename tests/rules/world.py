@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 from hypothesis import strategies as st
 
-from members.models import AttributeDefinition, Consent, EventName, Member, MemberState, MemberTag, Suppression, Tag
+from members.actions import suppress_address
+from members.models import AttributeDefinition, Consent, EventName, Member, MemberState, MemberTag, Tag
 from tests.rules.interpreter import Happening, Person, midnight
 
 # Clock changes in both directions, at midnight itself, by half an hour, and a zone without any.
@@ -306,7 +307,7 @@ def store(people: Iterable[Person], tenant_id: int, zone: str, *, aliases: int =
                 member=member, channel=channel, purpose=purpose, granted=granted, at=member.created_at
             )
         for channel, address in person.suppressed:
-            Suppression.objects.get_or_create(channel=channel, address=address, defaults={"reason": "test"})
+            suppress_address(channel=channel, address=address, reason="test")
         others = [Member.objects.create(**person.profile, merged_into=member) for _alias in range(aliases)]
         written = [member, *others]
         rows += [

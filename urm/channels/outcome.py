@@ -14,7 +14,11 @@ class Result(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`detail` is the transport's own words, without the recipient's address."""
+    """`detail` is the transport's own words, without the recipient's address.
+
+    `address_refused`: REFUSED because the address itself does not exist, so that no message will ever reach it.
+    """
 
     result: Result
     detail: str = ""
+    address_refused: bool = False

@@ -4,6 +4,7 @@ The fence: a mail is handed over when its content is written. What fails before 
 between that and the answer is UNKNOWN. Only one mail per connection is ever in that state.
 """
 
+import re
 import smtplib
 import socket
 import ssl
@@ -23,6 +24,11 @@ _GO_AHEAD = 354
 _CLOSING = 421
 _Reply = tuple[int, bytes]
 _LOST = (OSError, smtplib.SMTPException)
+
+# RFC 5321 and 3463: no such mailbox. A 5xx with any other detail (policy, reputation, content) may be our own fault.
+_NO_SUCH_CODES = (550, 551, 553)
+_NO_SUCH_DETAIL = re.compile(rb"^(?:5\.1\.[0-36]|5\.2\.1)\b")
+_ANY_DETAIL = re.compile(rb"^\d\.\d{1,3}\.\d{1,3}\b")
 
 
 class SmtpSession:
@@ -115,14 +121,14 @@ class SmtpSession:
                     accepted = following
                 else:
                     answered = True
-                    yield _outcome(following, refusal)
+                    yield refusal
         except _LOST as error:
             self._drop()
             if handed:
                 yield Outcome(Result.UNKNOWN, _words(error))
         return answered
 
-    def _refusal(self, mail: Mail) -> _Reply | None:
+    def _refusal(self, mail: Mail) -> Outcome | None:
         """What the server has against the envelope; None when it waits for the content."""
         commands = _commands(mail)
         if self._pipelines:
@@ -136,11 +142,12 @@ class SmtpSession:
                     break
         refusal = next((reply for reply in replies if reply[0] >= 400), None)
         if refusal is None:
-            return None if replies[-1][0] == _GO_AHEAD else replies[-1]
+            return None if replies[-1][0] == _GO_AHEAD else _outcome(mail, replies[-1])
         # Asked ahead, a server may say "go ahead" to a mail without recipients: end it empty. Else forget the envelope.
         self._write(b".\r\n" if replies[-1][0] == _GO_AHEAD else b"RSET\r\n")
         self._read()
-        return refusal
+        recipient = replies[1] if len(replies) > 1 and replies[0][0] < 400 else None
+        return _outcome(mail, refusal, address_refused=refusal is recipient and _no_such_address(refusal))
 
     def _connect(self) -> None:
         if self._smtp is not None:
@@ -199,13 +206,21 @@ def _content(mail: Mail) -> bytes:
     return mail.content.replace(b"\r\n.", b"\r\n..") + b".\r\n"
 
 
-def _outcome(mail: Mail, reply: _Reply) -> Outcome:
+def _no_such_address(reply: _Reply) -> bool:
+    """Whether the answer to RCPT says that the mailbox does not exist, and not only that we may not write to it."""
+    code, words = reply
+    if _ANY_DETAIL.match(words):
+        return code >= 500 and _NO_SUCH_DETAIL.match(words) is not None
+    return code in _NO_SUCH_CODES
+
+
+def _outcome(mail: Mail, reply: _Reply, *, address_refused: bool = False) -> Outcome:
     code, raw = reply
     if 200 <= code < 300:
         return Outcome(Result.SENT)
     # The answer is kept and shown; the address in it is personal data and is not.
     words = raw.decode("utf-8", "replace").replace(mail.recipient.decode(), "…").replace("\n", " ")
-    return Outcome(Result.DEFERRED if code < 500 else Result.REFUSED, f"{code} {words}"[:300])
+    return Outcome(Result.DEFERRED if code < 500 else Result.REFUSED, f"{code} {words}"[:300], address_refused)
 
 
 def _words(error: Exception) -> str:
