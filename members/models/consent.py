@@ -28,7 +28,7 @@ class ConsentPurpose(TenantModel):
         _("key"),
         max_length=40,
         validators=[PURPOSE_KEY],
-        help_text=_("As rules, campaigns and the API name it, such as marketing; it cannot be changed later."),
+        help_text=_("As rules and the API name it, such as marketing; it cannot be changed later."),
     )
     name_en = models.CharField(_("name (English)"), max_length=100)
     name_zh = models.CharField(_("name (Chinese)"), max_length=100, blank=True)
@@ -36,7 +36,7 @@ class ConsentPurpose(TenantModel):
     double_opt_in = models.BooleanField(
         _("double opt-in"),
         default=False,
-        help_text=_("Consent by e-mail holds only once the member has opened a link that is sent to the address."),
+        help_text=_("Consent by e-mail holds once the member has opened a link that is sent to it."),
     )
     offered = models.BooleanField(
         _("offered in the preference centre"),
