@@ -28,7 +28,7 @@ class ConsentPurpose(TenantModel):
         _("key"),
         max_length=40,
         validators=[PURPOSE_KEY],
-        help_text=_("As rules and the API name it, such as marketing; it cannot be changed later."),
+        help_text=_("As rules and the API name it, such as marketing; it never changes."),
     )
     name_en = models.CharField(_("name (English)"), max_length=100)
     name_zh = models.CharField(_("name (Chinese)"), max_length=100, blank=True)

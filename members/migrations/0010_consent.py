@@ -28,7 +28,7 @@ ALTER TABLE members_consentrecord FORCE ROW LEVEL SECURITY;
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("members", "0005_tag_expiry"),
+        ("members", "0009_identities_filled"),
         ("tenancy", "0001_initial"),
     ]
 
@@ -119,7 +119,7 @@ class Migration(migrations.Migration):
                 (
                     "key",
                     models.CharField(
-                        help_text="As rules and the API name it, such as marketing; it cannot be changed later.",
+                        help_text="As rules and the API name it, such as marketing; it never changes.",
                         max_length=40,
                         validators=[
                             django.core.validators.RegexValidator(
