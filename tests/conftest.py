@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.core.files.storage import storages
 from django.db import connections, transaction
 from django.utils import timezone, translation
 from pytest_django.plugin import DjangoDbBlocker
@@ -23,6 +24,19 @@ def neutral_language_and_zone() -> Iterator[None]:
     yield
     translation.deactivate()
     timezone.deactivate()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def files_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests upload and export goes into a folder that goes with them; processes that they start inherit it."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("files")
+        patch.setenv("FILES_URL", f"file://{folder}")
+        storage: Any = storages["files"]
+        patch.setattr(storage, "_location", str(folder))
+        patch.setitem(storage.__dict__, "base_location", str(folder))
+        patch.setitem(storage.__dict__, "location", str(folder))
+        yield
 
 
 @pytest.fixture(scope="session")

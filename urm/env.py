@@ -80,3 +80,32 @@ def email(name: str, default: str) -> dict[str, object]:
         "use_ssl": url.scheme == "smtps",
         "use_tls": url.scheme == "smtp+starttls",
     }
+
+
+def files(name: str, default: str) -> dict[str, object]:
+    """Where files are kept, as an entry of Django's STORAGES.
+
+    `file:///folder`, or an S3-compatible store: `s3://KEY:SECRET@host[:port]/bucket[/prefix][?region=…]`
+    (`s3+http://` without TLS; without KEY:SECRET the machine's own role is used).
+    """
+    given = text(name, default)
+    url = urlparse(given)
+    if url.scheme == "file" and url.path.strip("/") and not url.netloc:
+        options: dict[str, object] = {"location": unquote(url.path), "allow_overwrite": True}
+        private = {"file_permissions_mode": 0o600, "directory_permissions_mode": 0o700}
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": options | private}
+    bucket, _slash, prefix = url.path.strip("/").partition("/")
+    if url.scheme not in {"s3", "s3+http"} or not url.hostname or not bucket:
+        raise ImproperlyConfigured(f"{name} must look like file:///folder or s3://KEY:SECRET@host/bucket.")
+    port = f":{url.port}" if url.port else ""
+    options = {
+        "endpoint_url": f"{'http' if url.scheme == 's3+http' else 'https'}://{url.hostname}{port}",
+        "bucket_name": bucket,
+        "location": prefix,
+        "access_key": unquote(url.username) if url.username else None,
+        "secret_key": unquote(url.password) if url.password else None,
+        "region_name": parse_qs(url.query).get("region", [None])[0],
+        "default_acl": None,
+        "file_overwrite": True,
+    }
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}

@@ -153,6 +153,9 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "files": env.files(
+        "FILES_URL", f"file://{BASE_DIR}/var/files"
+    ),  # what staff upload and download; see urm.jobs.files
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = True  # static files are served from the apps; collectstatic in the image only copies them

@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("loyalty.api.urls")),
     path("api/v1/", include("analytics.api.urls")),
     path("", include("members.api.page_urls")),
+    path("", include("urm.jobs.api.page_urls")),
     path("", include("feedback.api.page_urls")),
     path("", include("campaigns.api.page_urls")),
     path("", include("urm.rest.urls")),

@@ -15,10 +15,10 @@ from deploy.paths import ROOT
 
 FOLDER = Path(__file__).parent
 EXPORTS: dict[str, list[str]] = {
-    "base": ["--no-dev"],
-    "services": ["--no-dev", "--extra", "services"],
-    "demo": ["--no-dev", "--extra", "demo"],
-    "dev": [],
+    "base": ["--no-dev", "--extra", "s3"],
+    "services": ["--no-dev", "--extra", "s3", "--extra", "services"],
+    "demo": ["--no-dev", "--extra", "s3", "--extra", "demo"],
+    "dev": ["--extra", "s3"],
 }
 LAYERS = tuple(EXPORTS)
 

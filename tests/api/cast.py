@@ -1,6 +1,7 @@
 """One of everything that an address, a body or a filter of the API can name, in one workspace — or several of each."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from campaigns.actions.campaigns import create_campaign
@@ -15,6 +16,7 @@ from segments.actions import add_to_list, create_segment
 from segments.models import Segment
 from tests.jobs import counting  # noqa: F401 - registers the kind
 from urm.jobs.actions import start_job
+from urm.jobs.files import CSV, add_part, new_file
 from urm.tenancy.context import require_tenant, tenant_context
 from urm.tenancy.models import Tenant
 from urm.tenancy.work import drain
@@ -94,6 +96,13 @@ def _campaign(n: int) -> int:
 @named("name")
 def _kpi(n: int) -> str:
     return "repeat_purchase_rate"
+
+
+@named("file_id")
+def _file(n: int) -> int:
+    file = new_file(name=f"{n}.csv", content_type=CSV, capability="members.view", keep=timedelta(days=1))
+    add_part(file, b"a,b\r\n")
+    return file.pk
 
 
 @named("job_id")

@@ -40,6 +40,8 @@ What holds
       values: they are translated when they are read.
     - `view` and `change` are the capabilities to see the job and to cancel it. Whoever started it may cancel it too.
 
+Files that a job reads or writes: `urm.jobs.files`; a repeated step writes a part under the same name again.
+
 Where it shows: the list *Jobs*, `GET /api/v1/jobs/{id}`, and in any page: `{% load jobs %}{% job_progress job %}`.
 Nothing here talks to the broker; without it the sweep of `urm.tenancy.work` starts the step within a minute.
 '''

@@ -82,3 +82,27 @@ class Job(TenantModel):
     def is_cancel_requested(self) -> bool:
         """Ask the database now: for steps that take longer."""
         return Job.objects.filter(pk=self.pk, cancel_requested=True).exists()
+
+
+class File(TenantModel):
+    """A file that staff uploaded or a job wrote. Its content lies in numbered parts in the storage: see urm.jobs.files.
+
+    After `expires_at` nobody can download it, and its content is deleted.
+    """
+
+    name = models.CharField(_("name"), max_length=200)
+    content_type = models.CharField(_("type"), max_length=100)
+    folder = models.CharField(max_length=100)
+    parts = models.IntegerField(default=0)
+    size = models.BigIntegerField(_("size"), default=0)
+    capability = models.CharField(max_length=40)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    expires_at = models.DateTimeField(_("expires at"))
+
+    class Meta:
+        verbose_name = _("file")
+        verbose_name_plural = _("files")
+        indexes = [models.Index(fields=["tenant", "expires_at"], name="file_by_expiry")]
+
+    def __str__(self) -> str:
+        return self.name
