@@ -8,3 +8,4 @@ class MembersConfig(AppConfig):
 
     def ready(self) -> None:
         from members import tasks  # noqa: F401, PLC0415 - registers the work on the log
+        from members.consumers import acquisition, schema  # noqa: F401, PLC0415 - register themselves

@@ -58,3 +58,14 @@ class ConsentChanged(PlatformEvent):
     purpose: str
     granted: bool
     source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberAcquired(PlatformEvent):
+    """Found out where a member came from: the code of the source, medium and campaign as the link said them."""
+
+    name = "urm.member.acquired"
+
+    source: str
+    medium: str
+    campaign: str

@@ -24,6 +24,14 @@ add_event_words("urm.member.created", EventWords(_("Became a member"), "person_a
 add_event_words(
     "urm.member.updated", EventWords(_("Profile changed"), "edit", lambda p: ", ".join(p.get("fields", [])))
 )
+add_event_words(
+    "urm.member.acquired",
+    EventWords(
+        _("Source found"),
+        "signpost",
+        lambda p: " · ".join(str(p[name]) for name in ("source", "medium", "campaign") if p.get(name)),
+    ),
+)
 add_event_words("urm.tag.added", EventWords(_("Tag added"), "label", lambda p: p.get("tag", "")))
 add_event_words("urm.tag.removed", EventWords(_("Tag removed"), "label_off", lambda p: p.get("tag", "")))
 add_event_words(

@@ -5,6 +5,6 @@ An app's `consumers.py` subclasses `Consumer` and calls `register_consumer(MyCon
 that module. Order of running is order of registration, which is the order of INSTALLED_APPS.
 """
 
-from members.consumers.log import Consumer, LoggedEvent, Reaction, reactions, register_consumer, replay
+from members.consumers.log import Consumer, LoggedEvent, RangeReader, Reaction, reactions, register_consumer, replay
 
-__all__ = ["Consumer", "LoggedEvent", "Reaction", "reactions", "register_consumer", "replay"]
+__all__ = ["Consumer", "LoggedEvent", "RangeReader", "Reaction", "reactions", "register_consumer", "replay"]

@@ -10,12 +10,14 @@ from typing import Any, Protocol
 import orjson
 import structlog
 from django.db import OperationalError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from members.models import Cursor, EventName, ParkedEvent
 from urm.tenancy.context import require_tenant
 
 log = structlog.get_logger()
 
+Position = tuple[datetime, int]  # (received_at, id) of a row of the log
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 ABSORBER = "absorb"  # its cursor is the log's high-water mark
 
@@ -150,6 +152,53 @@ class Consumer(ABC):
         if len(events) == self.batch_size:
             end = (events[-1].received_at, events[-1].id)
         return events, end
+
+
+class RangeReader(Consumer):
+    """A reader that looks at a stretch of the log in SQL instead of event by event.
+
+    `follow` gets (received_at, id) of where it begins (exclusive) and ends (inclusive); IN_RANGE is the condition for
+    both, with the parameters `range_of` makes. What it learns must be worth less than the stream: a stretch that it
+    fails on is logged and left out.
+    """
+
+    def consume(self, events: Sequence[LoggedEvent]) -> None:
+        raise NotImplementedError("reads stretches of the log, not events")
+
+    @abstractmethod
+    def follow(self, db: CursorWrapper, start: Position, end: Position) -> None: ...
+
+    def run(self) -> bool:
+        with transaction.atomic():
+            cursor = Cursor.objects.select_for_update(skip_locked=True).filter(consumer=self.name).first()
+            if cursor is None:
+                self._start_at_end()
+                return False
+            mark = Cursor.objects.filter(consumer=ABSORBER).first()
+            start = (cursor.received_at, cursor.event_id)
+            if mark is None or (mark.received_at, mark.event_id) <= start:
+                return False
+            end = (mark.received_at, mark.event_id)
+            try:
+                with transaction.atomic(), connection.cursor() as db:
+                    self.follow(db, start, end)
+            except OperationalError:
+                raise
+            except Exception:
+                log.exception("consumer.stretch_left_out", consumer=self.name, start=str(start), end=str(end))
+            cursor.received_at, cursor.event_id = end
+            cursor.save(update_fields=["received_at", "event_id"])
+        return True
+
+
+IN_RANGE = """
+e.tenant_id = {tenant} AND e.received_at >= %(start_at)s AND e.received_at <= %(end_at)s
+AND (e.received_at, e.id) > (%(start_at)s, %(start_id)s) AND (e.received_at, e.id) <= (%(end_at)s, %(end_id)s)
+"""
+
+
+def range_of(start: Position, end: Position) -> dict[str, Any]:
+    return {"start_at": start[0], "start_id": start[1], "end_at": end[0], "end_id": end[1]}
 
 
 def replay(name: str, *, since: datetime) -> None:

@@ -1,11 +1,14 @@
+from members.models.acquisition import AcquisitionSource, MemberAcquisition
 from members.models.confirmation import Confirmation
 from members.models.consent import Channel, Consent, ConsentPurpose, ConsentRecord, ConsentWording, Suppression
 from members.models.log import Cursor, DailyCount, Event, EventKey, EventName, InboxEntry, ParkedEvent
 from members.models.member import AttributeDefinition, Identity, Member
 from members.models.merge import DuplicateCandidate, IdentitySettings, MemberMerge, RetractedEvent
+from members.models.schema import EventProperty
 from members.models.state import DirtyMember, MemberState, MemberTag, Tag
 
 __all__ = [
+    "AcquisitionSource",
     "AttributeDefinition",
     "Channel",
     "Confirmation",
@@ -20,10 +23,12 @@ __all__ = [
     "Event",
     "EventKey",
     "EventName",
+    "EventProperty",
     "Identity",
     "IdentitySettings",
     "InboxEntry",
     "Member",
+    "MemberAcquisition",
     "MemberMerge",
     "MemberState",
     "MemberTag",

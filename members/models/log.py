@@ -20,12 +20,31 @@ class InboxEntry(TenantModel):
 
 
 class EventName(TenantModel):
-    """The registry of event names: the log holds their small ids. `platform` names begin with `urm.`."""
+    """The registry of event names: the log holds their small ids. `platform` names begin with `urm.`.
+
+    `count`, `last_at` (when the latest of them happened) and `has_amount` follow the log within moments; see
+    EventProperty for what its events carry.
+    """
 
     id = models.AutoField(primary_key=True)
     name = models.CharField(_("name"), max_length=64)
     platform = models.BooleanField(_("made by the platform"), default=False)
     created_at = models.DateTimeField(_("first seen at"), default=timezone.now, editable=False)
+    count = models.BigIntegerField(_("events"), default=0, db_default=0, editable=False)
+    last_at = models.DateTimeField(_("last seen"), null=True, editable=False)
+    has_amount = models.BooleanField(_("with amounts"), default=False, db_default=False, editable=False)
+    label_en = models.CharField(_("label (English)"), max_length=100, blank=True, db_default="")
+    label_zh = models.CharField(_("label (Chinese)"), max_length=100, blank=True, db_default="")
+    description = models.CharField(_("description"), max_length=300, blank=True, db_default="")
+    hidden = models.BooleanField(
+        _("hidden"), default=False, db_default=False, help_text=_("Not offered when rules are written.")
+    )
+    strict = models.BooleanField(
+        _("strict"),
+        default=False,
+        db_default=False,
+        help_text=_("Events with a property that is not listed below, or of another type, are parked."),
+    )
 
     class Meta:
         verbose_name = _("event name")
