@@ -1,6 +1,9 @@
-"""What rules can ask about a member's newest response to a survey. Anonymous responses belong to nobody."""
+"""What rules can ask about a member's newest response to a survey. Anonymous responses belong to nobody.
 
-from collections.abc import Iterable
+Without a question, the answer is that of the survey's NPS question."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -87,20 +90,34 @@ def _noun(terms: Params, language: str, names: Names) -> str:
     return f"问卷“{title}”的 NPS 评分" if chinese else f"the NPS answer to “{title}”"
 
 
+def _refuse(terms: Params, names: Names) -> tuple[str, str] | None:
+    question = names.find("question", terms["question"]) if "question" in terms else None
+    if question is None:
+        return None
+    if question.detail["survey"] != terms["id"]:
+        return "question", _("this question belongs to another survey")
+    if terms["what"] != "answer":
+        return "question", _("only “what”: “answer” asks for a question")
+    return None
+
+
 def _changes(terms: Params, names: Names) -> Depends:
     return frozenset({("survey", terms["id"])})
 
 
 def _variants(names: Names) -> Iterable[Variant]:
-    yield Variant(Typed(Kind.NUMBER), {"what": {"const": "nps"}})
-    yield Variant(Typed(Kind.DATETIME), {"what": {"const": "answered_at"}})
-    yield Variant(Typed(Kind.NUMBER), {"what": {"const": "answer"}}, absent=("question",))
-    grouped: dict[Typed, list[int | str]] = {}
+    alone = ("question",)
+    yield Variant(Typed(Kind.NUMBER), {"what": {"enum": ["nps", "answer"]}}, absent=alone)
+    yield Variant(Typed(Kind.NUMBER), absent=(*alone, "what"))
+    yield Variant(Typed(Kind.DATETIME), {"what": {"const": "answered_at"}}, absent=alone)
+    grouped: dict[tuple[int, Typed], list[int | str]] = {}
     for key, entry in names.all("question").items():
         if entry.typed is not None:
-            grouped.setdefault(entry.typed, []).append(key)
-    for typed, keys in grouped.items():
-        yield Variant(typed, {"what": {"const": "answer"}, "question": {"enum": sorted(keys, key=str)}})
+            grouped.setdefault((entry.detail["survey"], entry.typed), []).append(key)
+    for (survey, typed), keys in grouped.items():
+        match: Mapping[str, Mapping[str, Any]] = {"id": {"const": survey}, "question": {"enum": sorted(keys, key=str)}}
+        yield Variant(typed, {**match, "what": {"const": "answer"}})
+        yield Variant(typed, match, absent=("what",))
 
 
 declare(
@@ -110,7 +127,7 @@ declare(
         label_zh="问卷",
         parameters=(
             given.named("id", "survey", _("survey")),
-            given.one_of("what", "answer", "answered_at", "nps", required=False, default="nps"),
+            given.one_of("what", "answer", "answered_at", "nps", required=False, default="answer"),
             given.named("question", "question", _("question"), required=False),
         ),
         typed=_typed,
@@ -118,5 +135,6 @@ declare(
         sql=_sql,
         changes=_changes,
         noun=_noun,
+        refuse=_refuse,
     )
 )

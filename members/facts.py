@@ -30,6 +30,9 @@ from urm.rules.eventsource import EventTables
 from urm.rules.facts import Depends
 from urm.rules.jsonvalues import read as json_value
 from urm.rules.operators import plus
+from urm.rules.rank import rank_fact
+from urm.rules.sample import sample_fact
+from urm.rules.sequence import sequence_fact
 from urm.rules.sqltext import FALSE, Sql, param, params, sql
 from urm.rules.tree import Leaf, Params
 from urm.rules.types import Kind, Typed
@@ -261,6 +264,9 @@ declare(
 
 TABLES = EventTables(log="members_event", daily="members_daily", people="members_member")
 declare(event_fact(TABLES))
+declare(sequence_fact(TABLES))
+declare(rank_fact(TABLES))
+declare(sample_fact())
 
 # Consent and reach
 

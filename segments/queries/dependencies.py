@@ -73,7 +73,8 @@ def _of_leaf(leaf: Leaf, names: Names) -> Iterator[Target]:
         elif kind in {"segment", "tag"}:
             yield kind, key
         elif kind == "event":
-            yield from _of_event(key, leaf.subject.params.get("where"), names)
+            for where in fact.wheres(leaf.subject.params, key):
+                yield from _of_event(key, where, names)
 
 
 def _of_event(name: str, where: Node | None, names: Names) -> Iterator[Target]:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any, cast
 
+import jsonschema
 import pytest
 from django.db import connection
 from django.utils import timezone
@@ -10,8 +11,8 @@ from django.utils import timezone
 from feedback.actions import submit_response
 from feedback.models import Response, Survey
 from members.models import Member
-from tests.feedback.conftest import make_member
-from urm.rules import Names, Scope, check, matching_members, words
+from tests.feedback.conftest import make_member, make_survey
+from urm.rules import Names, RuleError, Scope, check, json_schema, matching_members, words
 from urm.tenancy.models import Tenant
 
 
@@ -32,13 +33,15 @@ def holds(rule: dict[str, Any], names: Names) -> list[str]:
         ("answer", "rating", {"op": "gte", "value": 4}, ["bob"]),
         ("answer", "choice", {"op": "eq", "value": "price"}, ["ada"]),
         ("answer", "text", {"op": "contains", "value": "late"}, ["ada"]),
+        (None, "choice", {"op": "eq", "value": "price"}, ["ada"]),
+        (None, None, {"op": "gte", "value": 9}, ["bob"]),
     ],
 )
 def test_survey_fact_reads_the_newest_response(
     survey: Survey,
     ada: Member,
     in_acme: Tenant,
-    what: str,
+    what: str | None,
     kind: str | None,
     condition: dict[str, Any],
     expected: list[str],
@@ -60,10 +63,22 @@ def test_survey_fact_reads_the_newest_response(
     answer(ada, 1, nps=3, rating=2, choice="price", text="too late")
     answer(bob, 2, nps=9, rating=4)
     names = Names(in_acme.pk, in_acme.time_zone)
-    rule = {"fact": "survey", "id": survey.pk, "what": what, **condition}
+    rule = {"fact": "survey", "id": survey.pk, **({"what": what} if what else {}), **condition}
     if kind is not None:
         rule["question"] = question[kind]
     assert holds(rule, names) == expected
+    jsonschema.validate(rule, json_schema(names))
+
+
+def test_survey_fact_refuses_a_question_of_another_survey(survey: Survey, in_acme: Tenant) -> None:
+    question = survey.questions.get(kind="rating").pk
+    other = make_survey(name="Other")
+    with pytest.raises(RuleError) as refused:
+        check(
+            {"fact": "survey", "id": other.pk, "question": question, "op": "gte", "value": 4},
+            Names(in_acme.pk, in_acme.time_zone),
+        )
+    assert (refused.value.path, refused.value.code) == ("question", "bad_parameter")
 
 
 def test_survey_fact_in_words(survey: Survey, in_acme: Tenant) -> None:

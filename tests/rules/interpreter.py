@@ -2,6 +2,8 @@
 with the platform; it reads the JSON itself."""
 
 import datetime as dt
+import hashlib
+import math
 import re
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -28,6 +30,9 @@ class Person:
     events: list[Happening] = field(default_factory=list)
     consents: dict[tuple[str, str], bool] = field(default_factory=dict)
     suppressed: set[tuple[str, str]] = field(default_factory=set)
+    scores: dict[str, Any] = field(default_factory=dict)
+    pk: int = 0
+    everybody: list["Person"] = field(default_factory=list)
 
 
 def holds(rule: dict[str, Any], person: Person, as_of: dt.datetime, zone: str) -> bool:
@@ -59,7 +64,55 @@ def value_of(leaf: dict[str, Any], person: Person, as_of: dt.datetime, zone: str
             return bool(address) and allowed and (leaf["channel"], address.lower()) not in person.suppressed
         case "event":
             return measured(leaf, inside(leaf, person, as_of, zone), as_of, zone)
+        case "score":
+            return person.scores.get(leaf["name"])
+        case "sample":
+            digest = hashlib.sha256(f"{leaf['salt']}:{person.pk}".encode()).digest()
+            return int.from_bytes(digest[:8], "big") % 10_000 < Fraction(str(leaf["percent"])) * 100
+        case "rank":
+            value = part_in(leaf, person, as_of, zone)
+            return value is not None and value >= threshold(leaf, person.everybody, as_of, zone)
+        case "sequence":
+            past = sorted((event for event in person.events if event.at < as_of), key=lambda event: event.at)
+            return any(follows(leaf, past, [event], as_of, zone) for event in past if is_step(leaf["steps"][0], event))
     raise AssertionError(leaf)
+
+
+def is_step(step: dict[str, Any], event: Happening) -> bool:
+    return event.name in (step["name"] if isinstance(step["name"], list) else [step["name"]])
+
+
+def follows(leaf: dict[str, Any], past: list[Happening], way: list[Happening], as_of: dt.datetime, zone: str) -> bool:
+    """Whether the way so far, whose last event still has to pass its step's `where`, can be gone to the end."""
+    step = leaf["steps"][len(way) - 1]
+    if not true_of("where" not in step or step["where"], way[-1], as_of, zone):
+        return False
+    if len(way) < len(leaf["steps"]):
+        later = [event for event in past if event.at > way[-1].at and is_step(leaf["steps"][len(way)], event)]
+        return any(follows(leaf, past, [*way, event], as_of, zone) for event in later)
+    first, last = way[0].at, way[-1].at
+    if "within_days" in leaf and last - first > leaf["within_days"] * DAY:
+        return False
+    without = leaf.get("without")
+    return without is None or not any(
+        first < event.at < last
+        and is_step(without, event)
+        and true_of("where" not in without or without["where"], event, as_of, zone)
+        for event in past
+    )
+
+
+def part_in(leaf: dict[str, Any], person: Person, as_of: dt.datetime, zone: str) -> Any:
+    """What is ranked, rounded as a threshold is; None for those who take no part."""
+    events = inside(leaf, person, as_of, zone)
+    value = measured(leaf, events, as_of, zone) if events else None
+    return None if value is None else Fraction(math.floor(value * 10**6), 10**6)
+
+
+def threshold(leaf: dict[str, Any], everybody: list[Person], as_of: dt.datetime, zone: str) -> Any:
+    values = [part_in(leaf, person, as_of, zone) for person in everybody]
+    ranked = sorted((value for value in values if value is not None), reverse=True)
+    return ranked[math.ceil(len(ranked) * Fraction(str(leaf["top_percent"])) / 100) - 1]
 
 
 def inside(leaf: dict[str, Any], person: Person, as_of: dt.datetime, zone: str) -> list[Happening]:

@@ -64,6 +64,34 @@ LAPSING = {
             "Likes includes any of “tea”, “wine”",
             "likes包含以下任意一个：“tea”、“wine”",
         ),
+        (
+            {
+                "fact": "sequence",
+                "steps": [{"name": "visit", "where": {"prop": "sku", "op": "eq", "value": "a"}}, {"name": "purchase"}],
+                "within_days": 7,
+                "without": {"name": "urm.mail.opened"},
+                "op": "is_true",
+            },
+            "did “visit” (with sku is “a”), then bought, all within 7 days, without “urm.mail.opened” in between",
+            "先后发生“visit”（sku为“a”），再购买（首尾相隔不超过 7 天），其间没有“urm.mail.opened”",
+        ),
+        (
+            {
+                "fact": "rank",
+                "name": "purchase",
+                "measure": "sum:amount",
+                "window": {"days": 365},
+                "top_percent": 10,
+                "op": "is_true",
+            },
+            "is in the top 10 % by the total amount of “purchase” in the last 365 days",
+            "最近 365 天“purchase”的 amount 总和位于前 10%",
+        ),
+        (
+            {"not": {"fact": "sample", "percent": 12.5, "salt": "spring", "op": "is_true"}},
+            "is not in the random 12.5 % called spring",
+            "不属于 12.5% 的随机样本（spring）",
+        ),
     ],
 )
 def test_rule_in_words(names: Names, rule: dict[str, Any], english: str, chinese: str) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from members.actions import suppress_address
 from members.models import AttributeDefinition, Consent, EventName, Member, MemberState, MemberTag, Tag
+from segments.models import Score
 from tests.rules.interpreter import Happening, Person, midnight
 
 # Clock changes in both directions, at midnight itself, by half an hour, and a zone without any.
@@ -117,6 +118,7 @@ def crowds(as_of: dt.datetime, zone: str) -> st.SearchStrategy[list[Person]]:
         events=st.lists(happenings, max_size=12),
         consents=st.dictionaries(st.just(("email", "marketing")), st.booleans()),
         suppressed=st.sampled_from([frozenset(), frozenset({("email", "a@example.com")})]).map(set),
+        scores=st.dictionaries(st.sampled_from(["activity", "churn"]), amounts),
     )  # fmt: skip
     return st.lists(people, min_size=1, max_size=4)
 
@@ -238,6 +240,27 @@ def event_leaves(as_of: dt.datetime, zone: str) -> st.SearchStrategy[dict[str, A
 
 
 @cache
+def ranks(as_of: dt.datetime, zone: str) -> st.SearchStrategy[dict[str, Any]]:
+    measures = ["count", "days", "days_since_last", "sum:amount", "avg:quantity", "max:amount", "distinct:sku"]
+    given = {
+        "fact": st.just("rank"),
+        "name": st.sampled_from(EVENTS),
+        "measure": st.sampled_from(measures),
+        "top_percent": st.sampled_from([0.01, 10, 50, 66.67, 100]),
+    }
+    return _leaf(given, conditions("boolean", as_of, zone), window=windows(as_of, zone))
+
+
+@cache
+def sequences(as_of: dt.datetime, zone: str) -> st.SearchStrategy[dict[str, Any]]:
+    names = st.one_of(st.sampled_from(EVENTS), st.just(["purchase", "visit"]))
+    step = st.fixed_dictionaries({"name": names}, optional={"where": _where(as_of, zone)})
+    given = {"fact": st.just("sequence"), "steps": st.lists(step, min_size=2, max_size=3)}
+    asked = conditions("boolean", as_of, zone)
+    return _leaf(given, asked, within_days=st.sampled_from(DAYS), without=step)
+
+
+@cache
 def leaves(as_of: dt.datetime, zone: str) -> st.SearchStrategy[dict[str, Any]]:
     def fact(key: str, kind: str, **parts: Any) -> st.SearchStrategy[dict[str, Any]]:
         given = {name: st.just(part) for name, part in parts.items()}
@@ -253,8 +276,10 @@ def leaves(as_of: dt.datetime, zone: str) -> st.SearchStrategy[dict[str, Any]]:
         fact("tag", "datetime", name="vip", what="since"),
         fact("consent", "boolean", channel="email", purpose="marketing"),
         fact("reachable", "boolean", channel="email"),
+        fact("score", "number", name="activity"),
+        *(fact("sample", "boolean", percent=percent, salt="spring") for percent in (0.01, 33.3, 50, 100)),
     ]
-    return st.one_of(event_leaves(as_of, zone), st.one_of(*plain), event_leaves(as_of, zone))
+    return st.one_of(event_leaves(as_of, zone), st.one_of(*plain), event_leaves(as_of, zone), sequences(as_of, zone))
 
 
 def trees(leaf: st.SearchStrategy[dict[str, Any]], max_leaves: int) -> st.SearchStrategy[dict[str, Any]]:
@@ -271,7 +296,7 @@ def trees(leaf: st.SearchStrategy[dict[str, Any]], max_leaves: int) -> st.Search
 
 @cache
 def rules(as_of: dt.datetime, zone: str) -> st.SearchStrategy[dict[str, Any]]:
-    return trees(leaves(as_of, zone), max_leaves=6)
+    return trees(st.one_of(leaves(as_of, zone), leaves(as_of, zone), ranks(as_of, zone)), max_leaves=6)
 
 
 # Into the tables
@@ -294,9 +319,14 @@ def store(people: Iterable[Person], tenant_id: int, zone: str, *, aliases: int =
     event_ids = dict(EventName.objects.values_list("name", "id"))
     tag_ids = dict(Tag.objects.values_list("name", "id"))
     members, rows = [], []
-    for person in people:
+    everybody = list(people)
+    for person in everybody:
         member = Member.objects.create(**person.profile, attributes=person.attributes)
         members.append(member)
+        person.pk, person.everybody = member.pk, everybody
+        Score.objects.bulk_create(
+            Score(member=member, name=name, value=Decimal(str(value))) for name, value in person.scores.items()
+        )
         if person.tags:
             held = sorted(tag_ids[name] for name in person.tags)
             MemberState.objects.create(member=member, tag_ids=held)

@@ -40,6 +40,7 @@ class Reader:
     def __init__(self, names: Names) -> None:
         self.names = names
         self.problems: list[Problem] = []
+        self.depth = 1  # of the condition whose parameters are being read
         self._leaves = 0
 
     def problem(self, path: str, message: str, code: str) -> None:
@@ -102,9 +103,9 @@ class Reader:
         known = tuple(child for child in children if child is not None)
         return AllOf(known) if group == "all" else AnyOf(known)
 
-    def where(self, raw: Any, path: str, depth: int = 2) -> Node | None:
-        """A condition on the properties of one event."""
-        return self.rule(raw, path, depth, inside_where=True)
+    def where(self, raw: Any, path: str, depth: int | None = None) -> Node | None:
+        """A condition on the properties of one event, one level below the condition that it belongs to."""
+        return self.rule(raw, path, depth or self.depth + 1, inside_where=True)
 
     def name(self, kind: str, what: str, raw: Any, path: str) -> Key | None:
         """A name of the workspace, e.g. of a tag; None after a reported problem."""
@@ -155,6 +156,9 @@ class Reader:
             self._refuse_unknown_keys(raw, path, [*allowed, "op", "value", "ignore_case"])
             return None
         checked = Params(tuple(params))
+        if fact.refuse is not None and (wrong := fact.refuse(checked, self.names)):
+            self.problem(_at(path, wrong[0]), wrong[1], "bad_parameter")
+            return None
         typed = fact.typed(checked, self.names)
         return self._condition(raw, path, FactTerm(key, checked, typed.kind), typed, allowed)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -24,6 +23,7 @@ from urm.rules.words.events import event_sentence
 
 SIMPLE = ("count", "days", "first", "last", "days_since_last")
 OF_PROPERTY = ("sum", "avg", "min", "max", "distinct")
+_MOMENTS = ("first", "last")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,33 +40,33 @@ class Measure:
 def event_fact(tables: EventTables) -> Fact:
     """The declaration, for the app that owns these tables."""
 
-    def operand(params: Params, plan: Plan) -> Operand:
-        merged = bool(plan.names.all("merged"))
-        source = plan.source("event", lambda alias: EventSource(alias, tables, merged=merged))
-        return _Features(source, params, plan).operand()
-
-    def evidence(params: Params, plan: Plan, member_id: int) -> Sql:
-        return _evidence(tables, params, plan, member_id)
-
     return Fact(
         key="event",
         label_en="behaviour",
         label_zh="行为事件",
         parameters=(
             parameters.named_list("name", "event", _("event")),
-            Parameter("measure", _read_measure, _measure_schema, kind="measure"),
+            measure_parameter(),
             parameters.where(),
             parameters.window(),
         ),
-        typed=lambda params, names: Typed(
-            Kind.DATETIME if params["measure"].name in {"first", "last"} else Kind.NUMBER
-        ),
+        typed=lambda params, names: Typed(Kind.DATETIME if params["measure"].name in _MOMENTS else Kind.NUMBER),
         variants=_variants,
-        sql=operand,
+        sql=lambda params, plan: event_operand(tables, params, plan),
         changes=_changes,
         sentence=event_sentence,
-        evidence=evidence,
+        evidence=lambda params, plan, member_id: event_evidence(tables, params, plan, member_id),
     )
+
+
+def event_operand(tables: EventTables, terms: Params, plan: Plan) -> Operand:
+    """What an `event` term with these parameters yields: for other facts that count events."""
+    source = plan.source("event", lambda alias: event_source(alias, tables, plan.names))
+    return _Features(source, terms, plan).operand()
+
+
+def event_source(alias: str, tables: EventTables, names: Names) -> EventSource:
+    return EventSource(alias, tables, merged=bool(names.all("merged")))
 
 
 def event_ids(names: Names, wanted: tuple[str, ...]) -> tuple[int, ...]:
@@ -74,27 +74,31 @@ def event_ids(names: Names, wanted: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(sorted(entry.id for entry in entries if entry is not None and entry.id is not None))
 
 
-def _read_measure(reader: Reader, raw: Any, path: str) -> Measure | None:
-    if isinstance(raw, str):
-        name, colon, prop = raw.partition(":")
-        if (not colon and name in SIMPLE) or (name in OF_PROPERTY and 0 < len(prop) <= MAX_PROPERTY and storable(prop)):
-            return Measure(name, prop)
-    known = [*SIMPLE, *(f"{name}:amount" for name in OF_PROPERTY)]
-    reader.unknown(path, _("measure"), raw if isinstance(raw, str) else type(raw).__name__, known)
-    return None
+def measure_parameter(*, numbers_only: bool = False) -> Parameter:
+    """What is taken of the events; `numbers_only` leaves out the moments."""
+    simple = tuple(name for name in SIMPLE if not (numbers_only and name in _MOMENTS))
+
+    def read(reader: Reader, raw: Any, path: str) -> Measure | None:
+        if isinstance(raw, str):
+            name, colon, prop = raw.partition(":")
+            of_property = name in OF_PROPERTY and 0 < len(prop) <= MAX_PROPERTY and storable(prop)
+            if (not colon and name in simple) or of_property:
+                return Measure(name, prop)
+        known = [*simple, *(f"{name}:amount" for name in OF_PROPERTY)]
+        reader.unknown(path, _("measure"), raw if isinstance(raw, str) else type(raw).__name__, known)
+        return None
+
+    pattern = _NUMBERS if numbers_only else f"{_NUMBERS}|^({'|'.join(_MOMENTS)})$"
+    return Parameter("measure", read, lambda names: {"type": "string", "pattern": pattern}, kind="measure")
 
 
 _NUMBERS = rf"^(count|days|days_since_last|({'|'.join(OF_PROPERTY)}):[\s\S]{{1,{MAX_PROPERTY}}})$"
 
 
-def _measure_schema(names: Names) -> Mapping[str, Any]:
-    return {"type": "string", "pattern": f"{_NUMBERS}|^(first|last)$"}
-
-
 def _variants(names: Names) -> list[Variant]:
     return [
         Variant(Typed(Kind.NUMBER), {"measure": {"type": "string", "pattern": _NUMBERS}}),
-        Variant(Typed(Kind.DATETIME), {"measure": {"enum": ["first", "last"]}}),
+        Variant(Typed(Kind.DATETIME), {"measure": {"enum": list(_MOMENTS)}}),
     ]
 
 
@@ -223,10 +227,7 @@ class _Features:
         """A `where` that compares a date with `as_of` turns by itself for each single event."""
         if self.where is None:
             return ()
-        conditions = list(leaves(self.where))
-        moments = tuple(
-            m for leaf in conditions for m in own_moments(_prop_operand(leaf, self.scope), leaf, self.scope)
-        )
+        moments = where_moments(self.where, self.scope)
         if not moments:
             return ()
         since = Span(self.span.start, self.scope.as_of)
@@ -258,12 +259,17 @@ def where_sql(node: Node, scope: Scope) -> Sql:
     return sql("({})", joined(separator, [where_sql(child, scope) for child in node.rules]))
 
 
+def where_moments(node: Node, scope: Scope) -> tuple[Sql, ...]:
+    """When a `where` can turn by itself for an event `e`, since it compares a date with `as_of`."""
+    return tuple(m for leaf in leaves(node) for m in own_moments(_prop_operand(leaf, scope), leaf, scope))
+
+
 def _prop_operand(leaf: Leaf, scope: Scope) -> Operand:
     prop = cast(Prop, leaf.subject)
     return Operand(prop_sql(prop.name, prop.kind, scope.time_zone), prop.kind or Kind.TEXT)
 
 
-def _evidence(tables: EventTables, terms: Params, plan: Plan, member_id: int) -> Sql:
+def event_evidence(tables: EventTables, terms: Params, plan: Plan, member_id: int) -> Sql:
     """The event that decided: the last that counted, or the one that holds the extreme or the first place."""
     measure: Measure = terms["measure"]
     within = span(terms.get("window"), plan.scope.as_of, plan.scope.time_zone)

@@ -71,6 +71,8 @@ def _columns(leaf: Leaf, plan: Plan) -> Iterator[Sql]:
 
 
 def _shown(operand: Operand, plan: Plan) -> Sql:
+    if operand.shown is not None:
+        return operand.shown
     if isinstance(operand, Ratio):
         return sql("({} / {})", operand.sql, operand.denominator)
     if isinstance(operand, Elapsed):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.module_loading import autodiscover_modules
 
 from urm.rules.names import Names
-from urm.rules.tree import Leaf, Params
+from urm.rules.tree import Leaf, Node, Params
 from urm.rules.types import Typed
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ Depends = frozenset[tuple[str, Any]]
 class Fact:
     """`changes` names what can change the fact: pairs such as ("event", name), ("tag", name), ("segment", id).
     `sentence(leaf, language, names, negated)` reads a whole condition, or returns None for the general wording, which
-    then uses `noun`. `evidence` selects the event that decided the answer for one member, if there is such a thing."""
+    then uses `noun`. `evidence` selects the event that decided the answer for one member, if there is such a thing.
+    `wheres` are the conditions that the fact puts on events of a name. `refuse` looks at all parameters together: the
+    name of the wrong one and what is wrong with it."""
 
     key: str
     label_en: str
@@ -66,6 +68,8 @@ class Fact:
     noun: Callable[[Params, str, Names], str] | None = None
     sentence: Callable[[Leaf, str, Names, bool], str | None] | None = None
     evidence: Callable[[Params, Plan, int], Sql] | None = None
+    wheres: Callable[[Params, str], tuple[Node | None, ...]] = lambda terms, name: (terms.get("where"),)
+    refuse: Callable[[Params, Names], tuple[str, str] | None] | None = None
 
 
 _facts: dict[str, Fact] = {}

@@ -13,13 +13,14 @@ from urm.rules.types import Kind
 class Operand:
     """What a fact yields, as SQL over the plan's FROM clause; NULL is missing. Numbers are `numeric` or integers,
     texts and choices `text`, lists `jsonb` arrays. The moments say when the value can change without any event:
-    upwards, downwards, or either way."""
+    upwards, downwards, or either way. `shown` is what an explanation shows instead of a bare yes or no."""
 
     sql: Sql
     kind: Kind
     changes_at: tuple[Sql, ...] = ()
     falls_at: tuple[Sql, ...] = ()
     rises_at: tuple[Sql, ...] = ()
+    shown: Sql | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,13 +78,13 @@ def window(name: str = "window") -> Parameter:
     return Parameter(name, _read_window, lambda names: _WINDOW_SCHEMA, required=False, kind="window")
 
 
-_DAYS_SCHEMA = {"type": "integer", "minimum": 1, "maximum": MAX_DAYS}
+DAYS_SCHEMA: Mapping[str, Any] = {"type": "integer", "minimum": 1, "maximum": MAX_DAYS}
 _MOMENT_SCHEMA = {"type": "string", "minLength": 10, "maxLength": 35}
 _WINDOW_SCHEMA: Mapping[str, Any] = {
     "oneOf": [
         {
             "type": "object",
-            "properties": {"days": _DAYS_SCHEMA, "until_days_ago": {**_DAYS_SCHEMA, "minimum": 0}},
+            "properties": {"days": DAYS_SCHEMA, "until_days_ago": {**DAYS_SCHEMA, "minimum": 0}},
             "required": ["days"],
             "additionalProperties": False,
         },

@@ -40,7 +40,7 @@ def event_sentence(leaf: Leaf, language: str, names: Names, negated: bool) -> st
 def _english(leaf: Leaf, params: Params, names: Names, never: bool) -> str:
     measure: Measure = params["measure"]
     did, do = _verbs(params, names, "did_en", "did {}"), _verbs(params, names, "do_en", "do {}")
-    span, where = _window_en(params.get("window")), _where(params.get("where"), "en", names)
+    span, where = _window_en(params.get("window")), where_words(params.get("where"), "en", names)
     if never:
         return f"did not {do}{where}{span}" if span else f"never {did}{where}"
     number = number_words(leaf.op, leaf.value, "en")
@@ -52,23 +52,13 @@ def _english(leaf: Leaf, params: Params, names: Names, never: bool) -> str:
         return f"last {did}{where} {number} days ago{span}"
     if str(measure) == "sum:amount" and "did_en" in _details(params, names) and number:
         return f"{did}{where} for {number}{span}"
-    event = _verbs(params, names, "", "{}")
-    if measure.name in {"first", "last"}:
-        noun = f"the {measure.name} {event}{where}{span}"
-    elif measure.name == "distinct":
-        noun = f"the number of different {measure.prop} of {event}{where}{span}"
-    elif measure.name in _OF_EN:
-        noun = f"the {_OF_EN[measure.name]} {measure.prop} of {event}{where}{span}"
-    else:
-        counted = {"days": "different days of ", "days_since_last": "days since the last "}.get(measure.name, "")
-        noun = f"the number of {counted}{event}{where}{span}"
-    return condition_words(noun, leaf, "en")
+    return condition_words(_noun_en(params, names), leaf, "en")
 
 
 def _chinese(leaf: Leaf, params: Params, names: Names, never: bool) -> str:
     measure: Measure = params["measure"]
     did = _verbs(params, names, "did_zh", "发生{}")
-    span, where = _window_zh(params.get("window")), _where(params.get("where"), "zh", names)
+    span, where = _window_zh(params.get("window")), where_words(params.get("where"), "zh", names)
     if never:
         return f"{span}没有{did}{where}" if span else f"从未{did}{where}"
     number = number_words(leaf.op, leaf.value, "zh")
@@ -81,17 +71,46 @@ def _chinese(leaf: Leaf, params: Params, names: Names, never: bool) -> str:
         return f"{span}距上次{did}{where}{number} 天"
     if str(measure) == "sum:amount" and "spent_zh" in _details(params, names) and number:
         return f"{span}{_verbs(params, names, 'spent_zh', '{}')}总额{where}{number}"
+    return condition_words(_noun_zh(params, names), leaf, "zh")
+
+
+def measured(params: Params, language: str, names: Names) -> str:
+    """What an `event` term measures, as a noun."""
+    return _noun_zh(params, names) if zh(language) else _noun_en(params, names)
+
+
+def did_what(wanted: tuple[str, ...], language: str, names: Names) -> str:
+    """`bought` — `购买`; events without verbs are named."""
+    terms = Params((("name", wanted),))
+    return _verbs(terms, names, "did_zh", "发生{}") if zh(language) else _verbs(terms, names, "did_en", "did {}")
+
+
+def _noun_en(params: Params, names: Names) -> str:
+    measure: Measure = params["measure"]
     event = _verbs(params, names, "", "{}")
+    within = f"{where_words(params.get('where'), 'en', names)}{_window_en(params.get('window'))}"
     if measure.name in {"first", "last"}:
-        noun = f"{span}{'首次' if measure.name == 'first' else '最近一次'}{did}{where}的时间"
-    elif measure.name == "distinct":
-        noun = f"{span}{event}{where}的不同 {measure.prop} 数"
-    elif measure.name in _OF_ZH:
-        noun = f"{span}{event}{where}的 {measure.prop} {_OF_ZH[measure.name]}"
-    else:
-        counted = {"days": "天数", "days_since_last": "距今天数"}.get(measure.name, "次数")
-        noun = f"{span}{did}{where}的{counted}"
-    return condition_words(noun, leaf, "zh")
+        return f"the {measure.name} {event}{within}"
+    if measure.name == "distinct":
+        return f"the number of different {measure.prop} of {event}{within}"
+    if measure.name in _OF_EN:
+        return f"the {_OF_EN[measure.name]} {measure.prop} of {event}{within}"
+    counted = {"days": "different days of ", "days_since_last": "days since the last "}.get(measure.name, "")
+    return f"the number of {counted}{event}{within}"
+
+
+def _noun_zh(params: Params, names: Names) -> str:
+    measure: Measure = params["measure"]
+    event, did = _verbs(params, names, "", "{}"), _verbs(params, names, "did_zh", "发生{}")
+    span, where = _window_zh(params.get("window")), where_words(params.get("where"), "zh", names)
+    if measure.name in {"first", "last"}:
+        return f"{span}{'首次' if measure.name == 'first' else '最近一次'}{did}{where}的时间"
+    if measure.name == "distinct":
+        return f"{span}{event}{where}的不同 {measure.prop} 数"
+    if measure.name in _OF_ZH:
+        return f"{span}{event}{where}的 {measure.prop} {_OF_ZH[measure.name]}"
+    counted = {"days": "天数", "days_since_last": "距今天数"}.get(measure.name, "次数")
+    return f"{span}{did}{where}的{counted}"
 
 
 def _details(params: Params, names: Names) -> dict[str, Any]:
@@ -117,6 +136,11 @@ def _times(leaf: Leaf, number: str) -> str:
     if single:
         return number.removesuffix(f"{value_words(leaf.value, 'en')}") + _TIMES_EN[int(str(leaf.value))]
     return f"{number} times"
+
+
+def window_words(window: Window | None, language: str) -> str:
+    """` in the last 30 days` — `最近 30 天`; nothing for no window."""
+    return _window_zh(window) if zh(language) else _window_en(window)
 
 
 def _window_en(window: Window | None) -> str:
@@ -151,10 +175,10 @@ def _moment(moment: dt.datetime) -> str:
     return value_words(moment, "en")
 
 
-def _where(where: Node | None, language: str, names: Names) -> str:
+def where_words(where: Node | None, language: str, names: Names) -> str:
     if where is None:
         return ""
     from urm.rules.words import words  # noqa: PLC0415 - the tree's wording and an event's refer to one another
 
     inner = words(where, language, names)
-    return f"（{inner}）" if language == "zh" else f" (with {inner})"
+    return f"（{inner}）" if zh(language) else f" (with {inner})"
