@@ -6,13 +6,28 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.admin.shown import report_steps
-from campaigns.models import Delivery, Run
+from campaigns.models import Campaign, Delivery, Run
 from campaigns.queries.report import deliveries_of_member, report_of_runs
 from members.admin.extensions import EventWords, add_event_words
 from members.models import Member
+from segments.admin.usage import Use, add_segment_use
+from segments.models import Segment
 from urm.tenancy.middleware import WorkspaceRequest
 from urm.ui.attention import Concern, concern
 from urm.ui.panels import panel
+
+
+def _campaigns_for(segment: Segment) -> list[Use]:
+    return [
+        Use(
+            _("campaign %(name)s") % {"name": campaign.name},
+            reverse("admin:campaigns_campaign_change", args=[campaign.pk]),
+        )
+        for campaign in Campaign.objects.filter(segment=segment).order_by("name")[:20]
+    ]
+
+
+add_segment_use(_campaigns_for)
 
 
 def _channel(properties: dict[str, Any]) -> str:

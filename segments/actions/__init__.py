@@ -1,5 +1,6 @@
 """Writes: saved rules, static lists, and the refresh that keeps them true."""
 
+from segments.actions.lists import Listed, change_list_by_ids, freeze_segment
 from segments.actions.refresh import Refreshed, has_stale_rules, recompute_segments, refresh_members
 from segments.actions.segments import (
     SegmentError,
@@ -12,13 +13,16 @@ from segments.actions.segments import (
 from segments.actions.stages import edit_stage, install_default_stages, remove_tag_rule, set_tag_rule
 
 __all__ = [
+    "Listed",
     "Refreshed",
     "SegmentError",
     "add_to_list",
+    "change_list_by_ids",
     "create_segment",
     "delete_segment",
     "edit_segment",
     "edit_stage",
+    "freeze_segment",
     "has_stale_rules",
     "install_default_stages",
     "recompute_segments",

@@ -17,9 +17,10 @@ from members.models import Member
 from members.queries import live_members
 from segments.actions import SegmentError, create_segment, delete_segment, edit_segment
 from segments.admin.forms import EMPTY_RULE, SegmentForm, examples
+from segments.admin.lists import SegmentPages
+from segments.admin.usage import uses_of
 from segments.models import Segment
 from segments.queries import (
-    dependents_of,
     explain_membership,
     members_of,
     recent_changes,
@@ -35,6 +36,7 @@ from urm.ui.admin.changelist import KeysetChangeList
 from urm.ui.components import Chart, Series, Step
 from urm.ui.formats import number
 from urm.ui.pages import needs
+from urm.ui.panels import render_panels
 from urm.ui.templatetags.ui import sparkline
 
 
@@ -60,7 +62,7 @@ def words_of(segment: Segment, names: Names) -> str:
 
 
 @admin.register(Segment)
-class SegmentAdmin(ModelAdmin):
+class SegmentAdmin(SegmentPages, ModelAdmin):
     area = "segments"
     sidebar = Entry("people", 20, "donut_small", key="s")
     empty = Empty(
@@ -104,6 +106,7 @@ class SegmentAdmin(ModelAdmin):
         return [
             path("<int:pk>/edit/", wrap(self.edit), name="segment_edit"),
             path("<int:pk>/why/", wrap(require_safe(self.why)), name="segment_why"),
+            *self.further_urls(),
             *urls,
         ]
 
@@ -116,7 +119,8 @@ class SegmentAdmin(ModelAdmin):
         if request.method != "GET":
             return HttpResponseNotAllowed(["GET"])
         names = current_names()
-        line = trend(segment)
+        days = int(given) if (given := request.GET.get("days", "")) in {"90", "365"} else 30
+        line = trend(segment, days)
         everybody, conditions = _conditions(segment)
         changes = recent_changes(segment, limit=20)
         context = {
@@ -125,7 +129,7 @@ class SegmentAdmin(ModelAdmin):
             "words": words_of(segment, names),
             "size": line[-1].size,
             "chart": Chart(
-                title=gettext("Size, last 30 days"),
+                title=gettext("Size, last %(days)s days") % {"days": days},
                 labels=[f"{point.day:%m-%d}" for point in line],
                 series=[Series(gettext("members"), [point.size for point in line])],
                 x_title=gettext("day"),
@@ -139,7 +143,10 @@ class SegmentAdmin(ModelAdmin):
             "sample": members_of(segment).order_by("id")[:8],
             "changes": changes,
             "people": Member.objects.in_bulk({change.member_id for change in changes}),
-            "used_in": _readers(segment, names),
+            "used_in": uses_of(segment, names),
+            "days": days,
+            "moved": line[-1].size - line[0].size,
+            "panels": render_panels(request, "segment", segment),
             "state": state_of(segment),
             "may_change": self.has_change_permission(request, segment),
         }
@@ -252,17 +259,3 @@ def _conditions(segment: Segment) -> tuple[int, list[Step]]:
         return 0, []
     alone = gettext("%(count)s alone")
     return everybody, [Step(one.words, one.together, note=alone % {"count": number(one.alone)}) for one in counts]
-
-
-def _readers(segment: Segment, names: Names) -> list[tuple[str, str]]:
-    """Names and addresses of what reads this segment."""
-    titles = dict(Segment.objects.values_list("id", "name"))
-    found = []
-    for kind, key in sorted(dependents_of(("segment", segment.pk), names), key=str):
-        if kind == "segment":
-            found.append((titles.get(key, ""), reverse("admin:segments_segment_change", args=[key])))
-        elif kind == "tag":
-            found.append((gettext("tag %(name)s") % {"name": key}, reverse("admin:members_tag_changelist")))
-        else:
-            found.append((gettext("lifecycle stages"), reverse("admin:segments_stage_changelist")))
-    return found

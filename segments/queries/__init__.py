@@ -1,7 +1,15 @@
 """Reads: who a rule holds for, why, how segments grew, and what depends on what."""
 
 from segments.queries.dependencies import dependents_of, refuse_circle
-from segments.queries.history import MemberChange, SizeOn, changes_of_member, recent_changes, sizes, trend
+from segments.queries.history import (
+    MemberChange,
+    SizeOn,
+    changes_of_member,
+    changes_of_segment,
+    recent_changes,
+    sizes,
+    trend,
+)
 from segments.queries.membership import (
     Preview,
     SampleMember,
@@ -20,6 +28,7 @@ __all__ = [
     "SampleMember",
     "SizeOn",
     "changes_of_member",
+    "changes_of_segment",
     "dependents_of",
     "explain_membership",
     "explain_rule",

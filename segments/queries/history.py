@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.db import connection
+from django.db.models import F
+from django.db.models.fields.tuple_lookups import TupleLessThan
 from django.utils import timezone
 
 from members.models import Tag
@@ -17,6 +19,7 @@ from urm.tenancy.models import Tenant
 class MemberChange:
     """`title` is the name of the segment or tag, or the label of the stage; empty when it is gone."""
 
+    id: int
     member_id: int
     kind: str
     title: str
@@ -75,6 +78,18 @@ def recent_changes(segment: Segment, *, limit: int = 50) -> list[MemberChange]:
     return _titled(rows.order_by("-at", "-id")[:limit])
 
 
+def changes_of_segment(
+    segment: Segment, *, entered: bool | None = None, before: tuple[datetime, int] | None = None, limit: int = 50
+) -> list[MemberChange]:
+    """Entries (`entered`), exits (False) or both, newest first; `before` is (at, id) of the last one already seen."""
+    rows = Change.objects.filter(kind=Change.Kind.SEGMENT, target_id=segment.pk)
+    if entered is not None:
+        rows = rows.filter(entered=entered)
+    if before is not None:
+        rows = rows.filter(TupleLessThan((F("at"), F("id")), before))
+    return _titled(rows.order_by("-at", "-id")[:limit])
+
+
 def _titled(changes: Iterable[Change]) -> list[MemberChange]:
     rows = list(changes)
     titles = {(Change.Kind.SEGMENT.value, pk): name for pk, name in Segment.objects.values_list("id", "name")}
@@ -82,7 +97,7 @@ def _titled(changes: Iterable[Change]) -> list[MemberChange]:
     titles |= {(Change.Kind.STAGE.value, stage.pk): stage.label for stage in Stage.objects.all()}
     return [
         MemberChange(
-            row.member_id, row.kind, titles.get((row.kind, row.target_id), ""), row.entered, row.at, row.cause,
+            row.pk, row.member_id, row.kind, titles.get((row.kind, row.target_id), ""), row.entered, row.at, row.cause,
             row.event_id,
         )
         for row in rows

@@ -26,7 +26,7 @@ A page without a model::
 
     Its URL name is `admin:retention`; `name=` changes that. `ui/page.html` has the blocks `content` and `tools`.
 
-A panel on a page that another app owns; places are `home` and `member` (the subject is then the Member)::
+A panel on a page that another app owns; places are `home`, `member` (the subject is then the Member) and `segment`::
 
     @panel("member", title=_("Points"), capability="loyalty.view", template="loyalty/panels/points.html", order=40)
     def points(request: WorkspaceRequest, member: Any) -> dict[str, Any] | None:
@@ -36,6 +36,7 @@ A panel on a page that another app owns; places are `home` and `member` (the sub
 
 Components, after `{% load ui %}` (dataclasses in urm.ui.components): `{% tile Tile(…) %}`, `{% chart Chart(…) %}`,
 `{% heatmap HeatMap(…) %}`, `{% funnel [Step(…), …] %}`, `{% definition "what the figure means" %}`,
+`{% upset UpSet(…) %}` and `{% sankey Sankey(…) %}` (urm.ui.diagrams),
 `{% progress_of url %}` (polls JSON {done, total, finished, message}), `{% ago moment %}`, `{% bar value of %}`,
 `{% empty_state Empty(…) %}`, `{{ value|money }}`, `{{ value|number }}`. Scripts and styles only from static files:
 the Content-Security-Policy refuses inline ones. Colours: `urm.ui.palette`.

@@ -14,7 +14,7 @@ from urm.ui.pages import staff_may
 
 log = structlog.get_logger(__name__)
 
-Place = Literal["home", "member_head", "member"]
+Place = Literal["home", "member_head", "member", "segment"]
 Width = Literal["full", "half", "third"]
 Content = Callable[[Any, Any], dict[str, Any] | None]
 

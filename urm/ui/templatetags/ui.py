@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from urm.ui import formats as ui_formats
 from urm.ui.components import Chart, Empty, HeatMap, Step, Tile
+from urm.ui.diagrams import Sankey, UpSet
 
 register = template.Library()
 
@@ -147,6 +148,18 @@ def bar(value: Any, of: Any, color: str = "") -> dict[str, Any]:
     """How much `value` is of `of`, as a bar; always put the figure beside it."""
     share = float(value or 0) / float(of) if of else 0.0
     return {"width": round(100 * min(1.0, max(0.0, share)), 2), "color": color}
+
+
+@register.inclusion_tag("ui/components/upset.html")
+def upset(diagram: UpSet) -> dict[str, Any]:
+    """Put a table of the same figures beside it."""
+    return {"diagram": diagram}
+
+
+@register.inclusion_tag("ui/components/sankey.html")
+def sankey(diagram: Sankey) -> dict[str, Any]:
+    """Put a table of the same figures beside it."""
+    return {"diagram": diagram}
 
 
 @register.inclusion_tag("ui/components/progress.html")
