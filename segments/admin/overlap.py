@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -42,7 +43,7 @@ def overlap_page(request: WorkspaceRequest) -> HttpResponse:
     offered = list(Segment.objects.order_by("name").values_list("id", "name")[:OFFERED])
     context = {
         "parent_title": Segment._meta.verbose_name_plural,
-        "parent_url": "../../segments/segment/",
+        "parent_url": reverse("admin:segments_segment_changelist"),
         "chosen": chosen,
         "choices": [*ids, *[None] * (MOST - len(ids))],
         "offered": offered,
