@@ -21,6 +21,7 @@ from campaigns.actions import tracking
 from campaigns.models import Run
 from campaigns.queries.rendering import NO_RUN, PURPOSE
 from members.models import Member
+from members.queries.links import NOBODY, preferences_path
 from urm.lib.tokens import unseal
 from urm.tenancy.context import tenant_context
 from urm.tenancy.models import Tenant
@@ -102,7 +103,12 @@ def click(visit: Visit, number: int) -> HttpResponse:
 @_visit
 def unsubscribe(visit: Visit) -> HttpResponse:
     """RFC 8058: a POST without cookie withdraws consent; a GET (a scanner's, say) changes nothing."""
-    context: dict[str, Any] = {"workspace": visit.tenant.name, "test": visit.run_id == NO_RUN}
+    whose = NOBODY if visit.run_id == NO_RUN else visit.member_id
+    context: dict[str, Any] = {
+        "workspace": visit.tenant.name,
+        "test": visit.run_id == NO_RUN,
+        "preferences": preferences_path(whose),
+    }
     if visit.request.method != "POST":
         return _page(visit.request, "unsubscribe.html", _("Unsubscribe"), **context)
     if visit.run_id != NO_RUN:

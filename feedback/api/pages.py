@@ -22,6 +22,7 @@ from feedback.actions import AlreadyAnsweredError, read_token, stop_invitations,
 from feedback.models import Invitation, Response
 from feedback.queries.form import fields_of, given
 from members.queries.languages import language_of
+from members.queries.links import preferences_path
 from urm.audit.actor import Actor, acting_as
 from urm.tenancy.context import tenant_context
 from urm.tenancy.models import Tenant
@@ -143,7 +144,9 @@ def thanks(visit: Visit) -> HttpResponse:
 def stop(visit: Visit) -> HttpResponse:
     """RFC 8058: a POST without cookie stops the e-mails; a GET (a scanner's, say) changes nothing."""
     if visit.request.method != "POST":
-        return visit.page("stop.html", _("No more surveys by e-mail"))
+        return visit.page(
+            "stop.html", _("No more surveys by e-mail"), preferences=preferences_path(visit.invitation.member_id)
+        )
     stop_invitations(invitation=visit.invitation)
     return visit.page("message.html", _("Done"), text=_("You will get no more e-mails of this kind."))
 

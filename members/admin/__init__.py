@@ -1,5 +1,5 @@
 """People in the admin. Other apps add to the list and the timeline through `members.admin.extensions`."""
 
-from members.admin import attributes, events, home, member, panels, parked, tags
+from members.admin import attributes, consents, events, home, member, panels, parked, tags
 
-__all__ = ["attributes", "events", "home", "member", "panels", "parked", "tags"]
+__all__ = ["attributes", "consents", "events", "home", "member", "panels", "parked", "tags"]

@@ -6,19 +6,33 @@ from typing import Any
 
 from django.db.models import Max, Sum
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.http import urlencode
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from members.admin.extensions import EventWords, add_event_words, tag_origins, words_for
-from members.models import AttributeDefinition, Consent, DailyCount, EventName, Member, MemberTag, Suppression, Tag
+from members.models import (
+    AttributeDefinition,
+    Confirmation,
+    Consent,
+    ConsentPurpose,
+    ConsentRecord,
+    DailyCount,
+    EventName,
+    Member,
+    MemberTag,
+    Suppression,
+    Tag,
+)
 from members.queries import TimelineEntry, timeline
 from urm.tenancy.middleware import WorkspaceRequest
 from urm.ui.pages import staff_may
 from urm.ui.panels import panel
 
 PAGE = 50
+SHOWN_RECORDS = 5
 
 add_event_words("urm.member.created", EventWords(_("Became a member"), "person_add", lambda p: p.get("source") or ""))
 add_event_words(
@@ -102,12 +116,25 @@ def tags(request: WorkspaceRequest, member: Member) -> dict[str, Any]:
     width="third",
 )
 def consents(request: WorkspaceRequest, member: Member) -> dict[str, Any]:
-    suppressed = set()
-    if member.email:
-        suppressed |= set(
-            Suppression.objects.filter(channel="email", address=member.email).values_list("channel", flat=True)
-        )
-    return {"consents": Consent.objects.filter(member=member).order_by("channel", "purpose"), "suppressed": suppressed}
+    now = timezone.now()
+    open_ = Confirmation.objects.filter(member=member, kind="consent", confirmed_at=None, expires_at__gt=now)
+    history = list(ConsentRecord.objects.filter(member=member).order_by("-at", "-pk")[: SHOWN_RECORDS + 1])
+    names = {one.key: str(one) for one in ConsentPurpose.objects.all()}
+    digests = [
+        Suppression.digest_of(channel, address)
+        for channel, address in (("email", member.email), ("sms", member.phone))
+        if address
+    ]
+    rows = Consent.objects.filter(member=member).order_by("channel", "purpose")
+    return {
+        "consents": [(row, names.get(row.purpose, row.purpose)) for row in rows],
+        "pending": [(row, names.get(row.purpose, row.purpose)) for row in open_],
+        "history": [(row, names.get(row.purpose, row.purpose)) for row in history[:SHOWN_RECORDS]],
+        "all_records": f"{reverse('admin:members_consentrecord_changelist')}?member__id__exact={member.pk}"
+        if len(history) > SHOWN_RECORDS
+        else "",
+        "suppressed": list(Suppression.objects.filter(digest__in=digests)),
+    }
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.test import Client
 
+from campaigns.actions.trial import send_test_mail
 from campaigns.models import Campaign, Delivery, Message, Run
+from members.actions import suppress_address
 from members.models import Member
 from tests.campaigns.conftest import BODY, make_campaign, make_member, make_message, make_segment
 from tests.channels.smtp_server import Taken
@@ -179,3 +182,17 @@ def test_member_and_home_show_messages(marketer: Client, acme: Tenant, draft: Ca
     page = text_of(marketer.get(f"/w/acme/admin/members/member/{member.pk}/change/"))
     assert "not sent: no consent" in page
     assert "Campaign funnel" in text_of(marketer.get("/w/acme/admin/"))
+
+
+def test_test_mail_goes_to_staff_only_and_never_to_a_suppressed_address(
+    acme: Tenant, draft: Campaign, mail_server: Taken, staff: Any
+) -> None:
+    staff(acme, "marketer")
+    with tenant_context(acme.pk):
+        message, member = draft.message, Member.objects.get(external_id="m-2")
+        with pytest.raises(ValidationError):
+            send_test_mail(message=message, member=member, address=member.email or "")
+        suppress_address(channel="email", address="marketer@acme.example.com", reason="complained")
+        with pytest.raises(ValidationError):
+            send_test_mail(message=message, member=member, address="marketer@acme.example.com")
+    assert mail_server.recipients == []

@@ -34,7 +34,8 @@ def test_deliver_answers_for_each_mail_over_one_connection(pipelining: bool, car
 
 def test_deliver_keeps_the_servers_words_without_the_address() -> None:
     with smtp_server() as server:
-        assert deliver(server, "gone1") == [Outcome(Result.REFUSED, "550 5.1.1 <…> does not live here", address_refused=True)]
+        refused = Outcome(Result.REFUSED, "550 5.1.1 <…> does not live here", address_refused=True)
+        assert deliver(server, "gone1") == [refused]
 
 
 @pytest.mark.parametrize("pipelining", [True, False])

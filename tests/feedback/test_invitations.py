@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from feedback.actions import invite_member, link_of, send_invitations, submit_response, update_survey
 from feedback.models import Invitation, Response, Survey
-from members.actions import record_consent, suppress_address
+from members.actions import record_consent, request_erasure, suppress_address
 from members.consumers import replay
 from members.models import Event, EventName, Member
 from tests.channels.smtp_server import Taken
@@ -140,6 +140,29 @@ def test_mail_is_not_sent_after_consent_was_withdrawn(
     drain(in_acme.pk)
     [invitation] = Invitation.objects.all()
     assert (mailbox.recipients, invitation.state) == ([], "skipped")
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("withdrawn", "Not sent: no consent any more."),
+        ("suppressed", "Not sent: on the suppression list."),
+        ("erasure", "Not sent: erased or asked for it."),
+    ],
+)
+def test_gate_is_asked_in_the_moment_of_sending(
+    survey: Survey, ada: Member, happen: Happen, mailbox: Taken, in_acme: Tenant, what: str, reason: str
+) -> None:
+    happen("ada")
+    if what == "withdrawn":
+        record_consent(member=ada, channel="email", purpose="marketing", granted=False, source="page")
+    elif what == "suppressed":
+        suppress_address(channel="email", address="ADA@example.com", reason="complained")
+    else:
+        request_erasure(member=ada)
+    drain(in_acme.pk, names=["feedback.send"])
+    assert mailbox.recipients == []
+    assert list(Invitation.objects.values_list("state", "detail")) == [("skipped", reason)]
 
 
 @pytest.mark.parametrize(("name", "state"), [("gone", "failed"), ("busy", "queued"), ("mute", "unknown")])

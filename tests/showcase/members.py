@@ -5,7 +5,17 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from members.actions import accept_events, add_tag, canonical_event, record_consent, upsert_member
+from members.actions import (
+    accept_events,
+    add_tag,
+    ask_for_consent,
+    canonical_event,
+    publish_wording,
+    record_consent,
+    suppress_address,
+    upsert_member,
+)
+from members.actions.consents import register_purpose
 from members.models import AttributeDefinition, Member, ParkedEvent, Tag
 from urm.tenancy.models import Tenant
 from urm.tenancy.work import drain
@@ -66,6 +76,7 @@ def build(tenant: Tenant) -> None:
         )
     Tag.objects.filter(name="guest of the opening").update(group="Occasions")
     drain(tenant.pk)
+    _consents(tenant)
     member = Member.objects.get(external_id="C0000")
     ParkedEvent.objects.create(
         consumer="loyalty",
@@ -75,3 +86,18 @@ def build(tenant: Tenant) -> None:
         body={"name": "purchase"},
         reason="ValueError: the amount is missing",
     )
+
+
+WORDS = {
+    "en": ("News and offers about four times a month.", "A letter on the first of each month."),
+    "zh-hans": ("每月约四次新品与优惠信息。", "每月一日的会员通讯。"),
+}
+
+
+def _consents(tenant: Tenant) -> None:
+    for key, text in zip(("marketing", "newsletter"), WORDS[tenant.language], strict=True):
+        publish_wording(purpose=register_purpose(key=key), language=tenant.language, text=text)
+    member = Member.objects.get(external_id="C0001")
+    ask_for_consent(member=member, purpose="newsletter", source="footer")
+    for reason in ("bounced", "complained"):
+        suppress_address(channel="email", address=f"{reason}@example.com", reason=reason)
