@@ -1,68 +1,83 @@
-"""The names of events: what apps send, and what the platform itself writes."""
+"""The registry of events: what apps send and what the platform itself writes, how often, with which properties."""
 
 from typing import Any
 
 from django.contrib import admin
-from django.db import connection
-from django.http import HttpRequest
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from members.admin.extensions import words_for
-from members.models import EventName
-from urm.tenancy.context import require_tenant
+from members.models import EventName, EventProperty
+from members.queries.schema import property_examples
 from urm.ui.admin import Empty, Entry, ModelAdmin
-from urm.ui.admin.changelist import KeysetChangeList
 from urm.ui.formats import number
 from urm.ui.templatetags.ui import ago
 
-NEWEST = 10_000
 
-
-def recent_events() -> dict[int, tuple[int, Any]]:
-    """By name id: how many of the NEWEST rows of the log bear it, and when the last one came in."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT name_id, count(*), max(received_at) FROM (SELECT name_id, received_at FROM members_event "
-            "WHERE tenant_id = %s ORDER BY received_at DESC, id DESC LIMIT %s) newest GROUP BY name_id",
-            [require_tenant(), NEWEST],
-        )
-        return {name_id: (count, at) for name_id, count, at in cursor.fetchall()}
-
-
-class EventChangeList(KeysetChangeList):
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        recent = recent_events()
-        for name in self.result_list:
-            name.recent, name.last_at = recent.get(name.pk, (0, None))
+def label_of(event: EventName) -> str:
+    """What staff call it, else the platform's own words, else nothing."""
+    chinese = (get_language() or "").startswith("zh")
+    words = str(words_for(event.name).label)
+    return (event.label_zh if chinese else "") or event.label_en or (words if words != event.name else "")
 
 
 @admin.register(EventName)
 class EventAdmin(ModelAdmin):
     area = "workspace"
-    may_add = may_change = may_delete = False
+    may_add = may_delete = False
     sidebar = Entry("workspace", 40, "bolt", key="e")
     empty = Empty(
         _("No events yet"), _("Events arrive through the REST API; each new name appears here by itself."), "bolt"
     )
     keyset = ("name", "id")
-    list_display = ("name", "meaning", "platform", "recent", "last_received", "created_at")
-    list_filter = ("platform",)
-    search_fields = ("name",)
-    fields = ("name", "platform", "created_at")
+    list_display = ("name", "meaning", "times", "last_seen", "known_properties", "conflicts", "platform", "hidden")
+    list_filter = ("platform", "hidden", "strict")
+    search_fields = ("name", "label_en", "label_zh")
+    fields = ("name", "label_en", "label_zh", "description", "hidden", "strict")
+    change_form_outer_after_template = "members/event_properties.html"
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
-        return EventChangeList
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        conflicts = Count("properties", filter=Q(properties__conflict_at__isnull=False))
+        found: Any = super().get_queryset(request)
+        annotated: QuerySet[Any] = found.annotate(known=Count("properties"), conflicting=conflicts)
+        return annotated
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("name", "strict") if obj and obj.platform else ("name",)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        event = EventName.objects.filter(pk=object_id).first() if object_id and object_id.isdigit() else None
+        context: dict[str, Any] = {}
+        if event:
+            properties = list(EventProperty.objects.filter(event=event).order_by("hidden", "name"))
+            examples = property_examples(event, properties)
+            context = {"properties": [(row, examples.get(row.name, [])) for row in properties], "event": event}
+        return super().changeform_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
     @admin.display(description=_("meaning"))
-    def meaning(self, name: EventName) -> str:
-        label = str(words_for(name.name).label)
-        return label if label != name.name else "–"
+    def meaning(self, event: EventName) -> str:
+        return label_of(event) or "–"
 
-    @admin.display(description=_("among the newest 10,000"))
-    def recent(self, name: Any) -> str:
-        return number(name.recent)
+    @admin.display(description=_("events"))
+    def times(self, event: EventName) -> str:
+        return number(event.count)
 
-    @admin.display(description=_("last received"))
-    def last_received(self, name: Any) -> str:
-        return ago(name.last_at)
+    @admin.display(description=_("last seen"))
+    def last_seen(self, event: EventName) -> str:
+        return ago(event.last_at)
+
+    @admin.display(description=_("properties"))
+    def known_properties(self, event: Any) -> str:
+        return number(event.known)
+
+    @admin.display(description=_("conflicts"))
+    def conflicts(self, event: Any) -> str:
+        return number(event.conflicting) if event.conflicting else "–"

@@ -1,6 +1,6 @@
 """Filters of the members' list: none looks at all members to know what it can offer."""
 
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.contrib.admin import SimpleListFilter
@@ -9,7 +9,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from members.models import Consent, Member, Tag
+from members.models import AcquisitionSource, Consent, Member, Tag
+from urm.tenancy.context import require_tenant
+from urm.tenancy.models import Tenant
+
+NO_SOURCE = "-"
 
 
 class TagFilter(SimpleListFilter):
@@ -22,6 +26,49 @@ class TagFilter(SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
         return queryset.filter(state__tag_ids__contains=[int(value)]) if value and value.isdigit() else queryset
+
+
+class SourceFilter(SimpleListFilter):
+    title = _("acquisition source")
+    parameter_name = "source"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        sources = AcquisitionSource.objects.order_by("learned", "code")
+        return [*((source.code, str(source)) for source in sources[:100]), (NO_SOURCE, _("none known"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        if value is None:
+            return queryset
+        return queryset.filter(source=None) if value == NO_SOURCE else queryset.filter(source=value)
+
+
+class RecruitedFilter(SimpleListFilter):
+    """`2026-01-01~2026-04-01`: first seen on these local days, without the last; links of reports set it."""
+
+    title = _("recruited")
+    parameter_name = "recruited"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        value = request.GET.get(self.parameter_name, "")
+        return [(value, value.replace("~", " – "))] if _days(value) else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        days = _days(self.value() or "")
+        if days is None:
+            return queryset
+        zone = Tenant.objects.get(pk=require_tenant()).zone
+        start, end = (datetime.combine(day, time(), zone) for day in days)
+        return queryset.filter(first_seen_at__gte=start, first_seen_at__lt=end)
+
+
+def _days(text: str) -> tuple[date, date] | None:
+    first, _tilde, last = text.partition("~")
+    try:
+        days = date.fromisoformat(first), date.fromisoformat(last)
+    except ValueError:
+        return None
+    return days if all(1900 < day.year < 3000 for day in days) else None
 
 
 class KnownFilter(SimpleListFilter):

@@ -17,7 +17,15 @@ from django.views.decorators.http import require_POST
 
 from members.actions import MemberError, add_tag, remove_tag, request_erasure
 from members.admin.extensions import member_columns, member_filters
-from members.admin.filters import ConsentFilter, FirstSeenFilter, GenderFilter, KnownFilter, TagFilter
+from members.admin.filters import (
+    ConsentFilter,
+    FirstSeenFilter,
+    GenderFilter,
+    KnownFilter,
+    RecruitedFilter,
+    SourceFilter,
+    TagFilter,
+)
 from members.admin.forms import MemberForm
 from members.models import DailyCount, Member
 from members.queries import live_members, search_members
@@ -77,7 +85,16 @@ class MemberAdmin(ModelAdmin):
         return ["who", "contact", *extra, "last_seen", "first_seen"]
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
-        return [*member_filters(), TagFilter, FirstSeenFilter, ConsentFilter, KnownFilter, GenderFilter]
+        return [
+            *member_filters(),
+            TagFilter,
+            SourceFilter,
+            RecruitedFilter,
+            FirstSeenFilter,
+            ConsentFilter,
+            KnownFilter,
+            GenderFilter,
+        ]
 
     @admin.display(description=_("name"))
     def who(self, member: Member) -> str:

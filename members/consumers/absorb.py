@@ -12,7 +12,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from members.actions.members import identify_member
-from members.consumers.log import ABSORBER, start_cursors
+from members.consumers.log import ABSORBER, TYPE_OF, start_cursors
 from members.models import Cursor, InboxEntry, ParkedEvent
 from urm.tenancy.context import require_tenant
 from urm.tenancy.models import Tenant
@@ -54,6 +54,32 @@ SELECT nextval('members_event_id_seq'), r.* FROM (
     WHERE b.tenant_id = {tenant} AND b.id = ANY (%(ids)s)
     ORDER BY b.id, o.ordinality
 ) r
+"""
+
+_HAS_STRICT = "SELECT EXISTS (SELECT FROM members_eventname WHERE tenant_id = {tenant} AND strict)"
+
+# Events of strict names that carry what their registry does not list. Before their keys are remembered: they may come
+# again, and a retry must not be dropped as known.
+_PARK_MISFITS = f"""
+WITH typed AS (
+    SELECT i.id, p.key, d.type AS expected, {TYPE_OF} AS type
+    FROM absorb_item i JOIN members_eventname n ON n.tenant_id = {{tenant}} AND n.id = i.name_id AND n.strict
+    CROSS JOIN LATERAL jsonb_each(i.properties) p
+    LEFT JOIN members_eventproperty d ON d.tenant_id = {{tenant}} AND d.event_id = n.id AND d.name = p.key
+), misfit AS (
+    SELECT id, string_agg(key || ': ' || coalesce(type || ' instead of ' || expected, 'not listed'), '; ' ORDER BY key)
+           AS reason
+    FROM typed WHERE type <> 'null' AND (expected IS NULL OR (type <> expected
+                                         AND NOT (expected = 'text' AND type = 'datetime')))
+    GROUP BY id
+), gone AS (
+    DELETE FROM absorb_item i USING misfit m WHERE m.id = i.id RETURNING i.*, m.reason
+)
+INSERT INTO members_parkedevent (tenant_id, consumer, member_id, received_at, body, reason, parked_at)
+SELECT {{tenant}}, '{ABSORBER}', member_id, now(), jsonb_build_object('items', json_build_array(json_build_object(
+           'k', replace(key::text, '-', ''), 'i', kind, 'v', value, 'n', name, 't', occurred_at, 'a', amount::text,
+           'p', properties, 's', trusted))::text), left(name || ': ' || reason, 2000), now()
+FROM gone ON CONFLICT DO NOTHING
 """
 
 # Keys go in in their order: neighbours in the index are then written together.
@@ -186,6 +212,7 @@ def _absorb(*, batch: int, rows: int) -> int | None:
         items: int = sum(count for _pk, count in picked)
         db.execute(_TEMPORARY)
         _execute(db, _UNPACK, ids=ids, zone=tenant.time_zone)
+        _park_misfits(db)
         duplicates = _drop_duplicates(db)
         _identify(db)
         db.execute(_MISSING)
@@ -208,6 +235,12 @@ def _absorb(*, batch: int, rows: int) -> int | None:
         mark.duplicates += duplicates
         mark.save(update_fields=["received_at", "event_id", "absorbed", "duplicates"])
     return items
+
+
+def _park_misfits(db: CursorWrapper) -> None:
+    _execute(db, _HAS_STRICT)
+    if db.fetchone()[0]:
+        _execute(db, _PARK_MISFITS)
 
 
 def _drop_duplicates(db: CursorWrapper) -> int:

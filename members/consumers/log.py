@@ -197,6 +197,14 @@ AND (e.received_at, e.id) > (%(start_at)s, %(start_id)s) AND (e.received_at, e.i
 """
 
 
+# The type of the JSON value `p.value` in the words of EventProperty; `null` for null.
+TYPE_OF = r"""
+CASE jsonb_typeof(p.value) WHEN 'array' THEN 'list' WHEN 'string' THEN
+    CASE WHEN p.value #>> ARRAY[]::text[] ~ '^\d\d\d\d-\d\d-\d\d([T ]\d\d:\d\d|$)' THEN 'datetime' ELSE 'text' END
+ELSE jsonb_typeof(p.value) END
+"""
+
+
 def range_of(start: Position, end: Position) -> dict[str, Any]:
     return {"start_at": start[0], "start_id": start[1], "end_at": end[0], "end_id": end[1]}
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
-from members.consumers.log import IN_RANGE, Position, RangeReader, range_of, register_consumer
+from members.consumers.log import IN_RANGE, TYPE_OF, Position, RangeReader, range_of, register_consumer
 from members.models import EventProperty
 from urm.tenancy.context import require_tenant
 
@@ -36,12 +36,6 @@ FROM (
 ) d WHERE n.tenant_id = {tenant} AND n.id = d.name_id
 """
 
-TYPE_OF = r"""
-CASE jsonb_typeof(p.value) WHEN 'array' THEN 'list' WHEN 'string' THEN
-    CASE WHEN p.value #>> ARRAY[]::text[] ~ '^\d\d\d\d-\d\d-\d\d([T ]\d\d:\d\d|$)' THEN 'datetime' ELSE 'text' END
-ELSE jsonb_typeof(p.value) END
-"""
-
 _PROPERTIES = f"""
 SELECT name_id, key, type, max(occurred_at) FROM (
     SELECT e.name_id, e.occurred_at, p.key, {TYPE_OF} AS type
@@ -50,7 +44,7 @@ SELECT name_id, key, type, max(occurred_at) FROM (
         ORDER BY e.received_at, e.id LIMIT %(most)s
     ) e CROSS JOIN jsonb_each(e.properties) p
     WHERE length(p.key) BETWEEN 1 AND 100
-) seen WHERE type <> 'null' GROUP BY 1, 2, 3 ORDER BY 1, 4, 2
+) seen WHERE type <> 'null' GROUP BY 1, 2, 3 ORDER BY 1, 2, count(*) DESC, 3
 """
 
 _PERSONAL = (
@@ -78,7 +72,10 @@ class LearnSchema(RangeReader):
 
 
 def learn_properties(seen: list[tuple[int, str, str, datetime]]) -> None:
-    """`seen`: (id of the event name, property, type, when); adds what is new and notes types that disagree."""
+    """`seen`: (id of the event name, property, type, when), the commonest type of a property first.
+
+    Adds what is new and notes types that disagree.
+    """
     known: dict[int, dict[str, EventProperty]] = {}
     for one in EventProperty.objects.filter(event_id__in={name_id for name_id, *_rest in seen}):
         known.setdefault(one.event_id, {})[one.name] = one

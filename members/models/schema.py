@@ -46,3 +46,7 @@ class EventProperty(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def seen_labels(self) -> str:
+        return ", ".join(str(self.Type(kind).label) for kind in self.seen_types)

@@ -7,7 +7,9 @@ import pytest
 
 from members.actions import accept_events, canonical_event
 from members.consumers import schema
-from members.models import Cursor, EventName, EventProperty
+from members.consumers.parked import retry_parked
+from members.models import Cursor, Event, EventName, EventProperty, ParkedEvent
+from members.queries.schema import property_examples
 from urm.tenancy.models import Tenant
 from urm.tenancy.work import drain
 
@@ -82,3 +84,34 @@ def test_workspace_with_a_history_starts_with_its_counts(in_acme: Tenant) -> Non
     send(in_acme, {"n": 4}, occurred_at=(NOW + timedelta(minutes=1)).isoformat())
     name = EventName.objects.get(name="purchase")
     assert (name.count, name.has_amount, name.last_at) == (4, True, NOW + timedelta(minutes=1))
+
+
+def test_strict_event_parks_what_does_not_fit_and_takes_it_once_it_does(in_acme: Tenant) -> None:
+    send(in_acme, {"price": 3, "note": "x"})
+    EventName.objects.filter(name="purchase").update(strict=True)
+    misfits: list[dict[str, Any]] = [{"price": "three"}, {"colour": "red", "price": 1}]
+    for number, properties in enumerate(misfits):
+        send(in_acme, properties, event_id=f"m-{number}", amount="12.50")
+    send(in_acme, {"price": None, "note": "2026-03-01"}, {"price": 2})
+    send(in_acme, {"colour": "red"}, name="page_view")
+    reasons = dict(ParkedEvent.objects.values_list("pk", "reason"))
+    assert sorted(reasons.values()) == [
+        "purchase: colour: not listed",
+        "purchase: price: text instead of number",
+    ]
+    assert EventName.objects.get(name="purchase").count == 3
+    EventName.objects.update(strict=False)
+    for parked in ParkedEvent.objects.all():
+        assert retry_parked(parked=parked)
+    drain(in_acme.pk, names=["stream"])
+    taken = Event.objects.exclude(amount=None).order_by("id")
+    assert [event.properties for event in taken] == misfits
+    assert [str(event.amount) for event in taken] == ["12.5000", "12.5000"]
+    assert ParkedEvent.objects.count() == 0
+
+
+def test_examples_are_shared_values_and_never_personal(in_acme: Tenant) -> None:
+    for number in range(4):
+        common = {"store": "Harbour", "email": "same@example.com", "contact": "a@b.example", "card": "12345678"}
+        send(in_acme, {**common, "own": f"only-{number}"}, external_id=f"c-{number}")
+    assert property_examples(EventName.objects.get(name="purchase")) == {"store": ["Harbour"]}

@@ -16,7 +16,7 @@ from members.actions import (
     upsert_member,
 )
 from members.actions.consents import register_purpose
-from members.models import AttributeDefinition, Member, ParkedEvent, Tag
+from members.models import AcquisitionSource, AttributeDefinition, Member, ParkedEvent, Tag
 from urm.tenancy.models import Tenant
 from urm.tenancy.work import drain
 
@@ -34,6 +34,9 @@ def build(tenant: Tenant) -> None:
     )
     AttributeDefinition.objects.create(
         name="drink", type="choice", label_en="Favourite drink", label_zh="最爱饮品", choices=["coffee", "tea"]
+    )
+    AcquisitionSource.objects.create(
+        code="poster-1", name="Poster at the harbour", kind="qr", landing_url="https://shop.example.com/"
     )
     names = PEOPLE[tenant.language]
     for number in range(40):
@@ -66,7 +69,14 @@ def build(tenant: Tenant) -> None:
                         "name": "purchase" if turn % 3 else "page_view",
                         "occurred_at": (now - timedelta(days=chance.random() * 180)).isoformat(),
                         "amount": round(5 + chance.random() * 90, 2) if turn % 3 else None,
-                        "properties": {"store": "Harbour", "lines": [1, 2, 3, 4, 5]},
+                        "properties": {
+                            "store": "Harbour",
+                            "lines": [1, 2, 3, 4, 5],
+                            **({"utm_source": "newsletter", "utm_campaign": "spring"} if number % 3 else {}),
+                            **({"src": "poster-1"} if number % 7 == 0 else {}),
+                            "price": "unknown" if turn == 7 and number == 39 else 12.5,
+                            "email": f"person{number}@example.com",
+                        },
                     },
                     trusted=True,
                     now=now,
