@@ -69,3 +69,32 @@ class MemberAcquired(PlatformEvent):
     source: str
     medium: str
     campaign: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberMerged(PlatformEvent):
+    """`other` (a member's number) became an alias of the member; `reason` is one of MemberMerge.Reason."""
+
+    name = "urm.member.merged"
+
+    other: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberUnmerged(PlatformEvent):
+    name = "urm.member.unmerged"
+
+    other: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventRetracted(PlatformEvent):
+    """A row of the log was deleted; `corrected` when another one takes its place."""
+
+    name = "urm.event.retracted"
+
+    event: int
+    event_name: str
+    occurred_at: str
+    corrected: bool

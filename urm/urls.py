@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("feedback.api.urls")),
     path("api/v1/", include("loyalty.api.urls")),
     path("api/v1/", include("analytics.api.urls")),
+    path("api/v1/", include("members.api.last_urls")),
     path("", include("members.api.page_urls")),
     path("", include("urm.jobs.api.page_urls")),
     path("", include("feedback.api.page_urls")),

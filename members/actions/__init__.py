@@ -6,14 +6,18 @@ from members.actions.confirmations import (
     send_confirmations,
 )
 from members.actions.consents import publish_wording, recompute_consents, record_consent, withdraw_everything
+from members.actions.duplicates import change_merge_kinds, dismiss_duplicate, find_duplicates
 from members.actions.events import EventError, accept_events, canonical_event, canonical_identify, emit, mark_dirty
-from members.actions.members import MemberError, erase_member, identify_member, request_erasure, upsert_member
+from members.actions.identify import identify_member
+from members.actions.members import MemberError, erase_member, request_erasure, upsert_member
+from members.actions.merging import MergeError, merge_members, unmerge_members
 from members.actions.suppressions import lift_suppression, suppress_address
 from members.actions.tags import add_tag, create_tag, expire_tags, next_tag_expiry, remove_tag
 
 __all__ = [
     "EventError",
     "MemberError",
+    "MergeError",
     "accept_events",
     "add_tag",
     "ask_for_consent",
@@ -21,14 +25,18 @@ __all__ = [
     "ask_for_erasure",
     "canonical_event",
     "canonical_identify",
+    "change_merge_kinds",
     "confirm",
     "create_tag",
+    "dismiss_duplicate",
     "emit",
     "erase_member",
     "expire_tags",
+    "find_duplicates",
     "identify_member",
     "lift_suppression",
     "mark_dirty",
+    "merge_members",
     "next_tag_expiry",
     "publish_wording",
     "recompute_consents",
@@ -37,6 +45,7 @@ __all__ = [
     "request_erasure",
     "send_confirmations",
     "suppress_address",
+    "unmerge_members",
     "upsert_member",
     "withdraw_everything",
 ]

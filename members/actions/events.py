@@ -10,10 +10,13 @@ from typing import Any
 import orjson
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
+from members.actions.identities import ANONYMOUS, clean_identity, known_first
 from members.events import PlatformEvent
-from members.models import DirtyMember, InboxEntry
+from members.models import DirtyMember, Identity, InboxEntry
 from urm.tenancy.context import require_tenant
 from urm.tenancy.work import wake
 
@@ -23,12 +26,16 @@ LEAD = timedelta(minutes=5)  # how far a client's clock may be ahead
 MAX_AMOUNT = Decimal(10) ** 14
 MAX_ITEMS = 1000
 
-_KNOWN = frozenset({"event_id", "external_id", "anonymous_id", "name", "occurred_at", "amount", "properties"})
+_OTHER_IDS = frozenset(Identity.Kind.values) - {"external_id", "anonymous_id"}
+_KNOWN = _OTHER_IDS | {"event_id", "external_id", "anonymous_id", "name", "occurred_at", "amount", "properties"}
 
 # An item of an inbox row. Keys are single letters because every event is written and read once in this form:
 # k = de-duplication key, m = member id, i = kind of identity, v = its value, n = name, t = occurred at (ISO, UTC),
-# a = amount, p = properties, s = sure (trusted); x = an anonymous id to link (identify only).
+# a = amount, p = properties, s = sure (trusted); identify only: x = an anonymous id to link, o = more ids to link, as
+# [kind, value].
 Item = dict[str, Any]
+
+_NEEDS_SECRET = _lazy("Only a secret key may name a member so. Use external_id or anonymous_id.")
 
 _ACCEPT = "INSERT INTO members_inboxentry (tenant_id, received_at, items, body) VALUES (%s, %s, %s, %s) RETURNING id"
 
@@ -36,10 +43,10 @@ _ACCEPT = "INSERT INTO members_inboxentry (tenant_id, received_at, items, body) 
 class EventError(ValueError):
     """An event that cannot be taken; `field` names what is wrong with it."""
 
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, field: str, message: str | Promise) -> None:
+        super().__init__(str(message))
         self.field = field
-        self.message = message
+        self.message = str(message)
 
 
 def canonical_event(raw: Mapping[str, Any], *, trusted: bool, now: datetime) -> Item:
@@ -64,7 +71,7 @@ def canonical_event(raw: Mapping[str, Any], *, trusted: bool, now: datetime) -> 
     if amount is not None and not trusted:
         properties = {"amount": amount, **properties}
         amount = None
-    kind, value = _identity(raw)
+    kind, value = _identity(raw, trusted=trusted)
     return {
         "k": _key(raw.get("event_id")),
         "i": kind,
@@ -78,20 +85,30 @@ def canonical_event(raw: Mapping[str, Any], *, trusted: bool, now: datetime) -> 
 
 
 def canonical_identify(raw: Mapping[str, Any], *, trusted: bool, now: datetime) -> Item:
-    """Check a request that tells who an anonymous visitor is: `external_id`, optional `anonymous_id` and `traits`.
+    """Check a request that tells which ids are one person's: `external_id`, optional `anonymous_id` and `traits`; from
+    trusted senders any kinds of identity, the external id being optional.
 
     With an `event_id` it is taken once, as an event is.
     """
-    if unknown := raw.keys() - {"event_id", "external_id", "anonymous_id", "traits"}:
-        raise EventError(min(unknown), _("Unknown field. Use external_id, anonymous_id and traits."))
+    kinds = set(Identity.Kind.values) if trusted else {"external_id", "anonymous_id"}
+    if unknown := raw.keys() - kinds - {"event_id", "traits"}:
+        field = min(unknown)
+        raise EventError(
+            field,
+            _NEEDS_SECRET if field in _OTHER_IDS else _("Unknown field. Use external_id, anonymous_id and traits."),
+        )
     traits = raw.get("traits")
     if traits is not None and not isinstance(traits, dict):
         raise EventError("traits", _("Must be an object."))
+    ids = [(kind, _id_of_kind(kind, raw[kind])) for kind in Identity.Kind.values if raw.get(kind) is not None]
+    (kind, value), *others = known_first(ids) or [("", "")]
+    if not kind or kind in ANONYMOUS or (not trusted and kind != "external_id"):
+        _id("external_id", None)  # says what is missing
     return {
         "k": _key(raw.get("event_id")),
-        "i": "external_id",
-        "v": _id("external_id", raw.get("external_id")),
-        "x": _id("anonymous_id", raw["anonymous_id"]) if raw.get("anonymous_id") is not None else None,
+        "i": kind,
+        "v": value,
+        "o": others,
         "n": "urm.identify",
         "t": now.isoformat(),
         "p": traits or {},
@@ -138,10 +155,15 @@ def _wake_stream() -> None:
     wake("stream")
 
 
-def _identity(raw: Mapping[str, Any]) -> tuple[str, str]:
+def _identity(raw: Mapping[str, Any], *, trusted: bool) -> tuple[str, str]:
     for kind in ("external_id", "anonymous_id"):
         if (value := raw.get(kind)) is not None:
             return kind, _id(kind, value)
+    for kind in Identity.Kind.values:
+        if (value := raw.get(kind)) is not None:
+            if not trusted:
+                raise EventError(kind, _NEEDS_SECRET)
+            return kind, _id_of_kind(kind, value)
     raise EventError("external_id", _("Say who: give external_id or anonymous_id."))
 
 
@@ -149,6 +171,15 @@ def _id(field: str, value: Any) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= 200 or value != value.strip():
         raise EventError(field, _("Must be a text of 1 to 200 characters without blanks at its ends."))
     return value
+
+
+def _id_of_kind(kind: str, value: Any) -> str:
+    if kind in {"external_id", "anonymous_id"}:
+        return _id(kind, value)
+    try:
+        return clean_identity(kind, value)
+    except ValueError as error:
+        raise EventError(kind, str(error)) from error
 
 
 def _key(event_id: Any) -> str | None:

@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-import phonenumbers
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from members.actions.duplicates import note_duplicates
 from members.actions.events import emit, mark_dirty
+from members.actions.identities import claim_addresses, clean_email, clean_identities, clean_phone
+from members.actions.recognition import IdTakenError, take_ids
 from members.events import MemberCreated, MemberUpdated
 from members.models import (
     AttributeDefinition,
@@ -52,8 +52,9 @@ class MemberError(ValueError):
 def upsert_member(*, external_id: str, traits: Mapping[str, Any], replace: bool = False) -> tuple[Member, bool]:
     """Create or change the member of that external id; returns it and whether it is new.
 
-    `traits`: profile fields, `first_seen_at` and `attributes` (an object). A field given as None is emptied; with
-    `replace`, fields not given are emptied too. Raises MemberError naming every field that is wrong.
+    `traits`: profile fields, `first_seen_at`, `attributes` (an object) and `identities` (see `clean_identities`). A
+    field given as None is emptied; with `replace`, fields not given are emptied too (identities stay). Raises
+    MemberError naming every field that is wrong.
     """
     values = clean_traits(traits)
     if replace:
@@ -67,6 +68,9 @@ def upsert_member(*, external_id: str, traits: Mapping[str, Any], replace: bool 
         if changed or created:
             member.save()
             mark_dirty([member.pk])
+        member = _take_ids(member, values.get("identities", {}), contacts=changed & {"email", "phone"})
+        if changed & {"email", "phone", "birthday", "first_name", "last_name"}:
+            note_duplicates([member.pk])
         if created:
             emit([MemberCreated(member_id=member.pk, source=member.source)])
         elif changed:
@@ -81,36 +85,14 @@ def upsert_member(*, external_id: str, traits: Mapping[str, Any], replace: bool 
     return member, created
 
 
-def identify_member(*, external_id: str, anonymous_id: str | None, traits: Mapping[str, Any], trusted: bool) -> Member:
-    """Tell who an anonymous visitor is. What the visitor did before comes along when the member is new.
-
-    Anybody can send a publishable key: untrusted traits only fill a member that this call creates, and traits that
-    cannot be taken are left out, since nobody waits for the answer.
-    """
-    with transaction.atomic():
-        member = _find(external_id)
-        visitor = _find(anonymous_id, kind=Identity.Kind.ANONYMOUS_ID) if anonymous_id else None
-        created = member is None
-        if member is None and visitor is not None and visitor.external_id is None:
-            member = visitor
-            member.external_id = external_id
-            member.save(update_fields=["external_id", "updated_at"])
-            Identity.objects.create(member=member, kind=Identity.Kind.EXTERNAL_ID, value=external_id)
-        elif member is None:
-            member = _create(external_id)
-        if anonymous_id and visitor is None:
-            Identity.objects.create(member=member, kind=Identity.Kind.ANONYMOUS_ID, value=anonymous_id)
-        elif anonymous_id and visitor is not None and visitor.pk != member.pk and visitor.external_id is None:
-            Identity.objects.filter(kind=Identity.Kind.ANONYMOUS_ID, value=anonymous_id).update(member=member)
-        if traits and (trusted or created):
-            changed = _apply(member, _clean_what_can_be(traits), replace_attributes=False)
-            member.save()
-            if changed and not created:
-                emit([MemberUpdated(member_id=member.pk, fields=tuple(sorted(changed)))])
-        if created:
-            emit([MemberCreated(member_id=member.pk, source=member.source)])
-        mark_dirty([member.pk])
-    return member
+def fill_member(member: Member, traits: Mapping[str, Any]) -> set[str]:
+    """Set and save the traits that can be taken, leaving out what is wrong; returns the names of what changed."""
+    values, _problems = _clean(traits)
+    changed = _apply(
+        member, {name: value for name, value in values.items() if name != "identities"}, replace_attributes=False
+    )
+    member.save()
+    return changed
 
 
 def request_erasure(*, member: Member) -> None:
@@ -147,10 +129,6 @@ def clean_traits(traits: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _clean_what_can_be(traits: Mapping[str, Any]) -> dict[str, Any]:
-    return _clean(traits)[0]
-
-
 def _clean(traits: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
@@ -158,6 +136,9 @@ def _clean(traits: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         try:
             if name == "attributes":
                 values[name], wrong = _clean_attributes(value)
+                problems |= wrong
+            elif name == "identities":
+                values[name], wrong = clean_identities(value)
                 problems |= wrong
             elif name == "first_seen_at":
                 values[name] = _moment(value)
@@ -181,14 +162,6 @@ def _clean_field(name: str, value: Any) -> Any:
     return value
 
 
-def _email(value: str) -> str:
-    try:
-        validate_email(value)
-    except ValidationError as error:
-        raise ValueError(_("Must be an e-mail address such as ada@example.com.")) from error
-    return value.lower()
-
-
 def _birthday(value: str) -> date:
     try:
         return date.fromisoformat(value)
@@ -202,17 +175,12 @@ def _gender(value: str) -> str:
     return value
 
 
-def _phone(value: str) -> str:
-    try:
-        number = phonenumbers.parse(value)
-    except phonenumbers.NumberParseException:
-        number = None
-    if number is None or not phonenumbers.is_possible_number(number):
-        raise ValueError(_("Must be a phone number with country code, such as +8613812345678."))
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-_CLEAN: dict[str, Callable[[str], Any]] = {"email": _email, "phone": _phone, "birthday": _birthday, "gender": _gender}
+_CLEAN: dict[str, Callable[[str], Any]] = {
+    "email": clean_email,
+    "phone": clean_phone,
+    "birthday": _birthday,
+    "gender": _gender,
+}
 
 
 def _moment(value: Any) -> datetime:
@@ -274,6 +242,27 @@ _HAS_TYPE: dict[str, Callable[[Any], bool]] = {
 }
 
 
+def _take_ids(member: Member, given: Mapping[str, list[str] | None], *, contacts: set[str]) -> Member:
+    """Link ids as asked; ids that others have merge them in where the workspace's rules say so. The member as it is
+    then."""
+    removed = [kind for kind, ids in given.items() if ids is None]
+    if removed:
+        Identity.objects.filter(member=member, kind__in=removed, from_profile=False).delete()
+    if contacts:
+        claim_addresses([member.pk])
+    asked = [(kind, value) for kind, ids in given.items() for value in ids or []]
+    shared = [(name, getattr(member, name)) for name in sorted(contacts) if getattr(member, name)]
+    if not asked and not shared:
+        return member
+    try:
+        return take_ids(member, asked, shared=shared)
+    except IdTakenError as error:
+        message = _("Belongs to another member, %(member)s. Merge the two, or leave it out.")
+        raise MemberError(
+            {f"identities.{error.kind}": message % {"member": error.member.external_id or error.member}}
+        ) from error
+
+
 def _find(value: str, *, kind: str = Identity.Kind.EXTERNAL_ID) -> Member | None:
     identity = Identity.objects.select_related("member").filter(kind=kind, value=value).first()
     return identity.member if identity else None
@@ -297,7 +286,7 @@ def _apply(member: Member, values: dict[str, Any], *, replace_attributes: bool) 
     """Set values on the (unsaved) member; returns the names of those that differ."""
     changed = set()
     for name, value in values.items():
-        if name == "attributes":
+        if name in {"attributes", "identities"}:
             continue
         if getattr(member, name) != value:
             setattr(member, name, value)

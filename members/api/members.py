@@ -10,8 +10,9 @@ from rest_framework.response import Response
 
 from members import queries
 from members.actions import add_tag, remove_tag, request_erasure, upsert_member
+from members.actions.identities import clean_identity
 from members.api import shapes
-from members.models import Member
+from members.models import Identity, Member
 from urm.rest.errors import invalid, not_found
 from urm.rest.filters import PAGE_PARAMETERS, IdFilter, StrictFilterSet, refuse_unknown
 from urm.rest.pagination import cursor_values, limit_of, next_link
@@ -22,6 +23,11 @@ from urm.rest.views import ApiRequest, ApiView
 class MemberFilters(StrictFilterSet):
     search = CharFilter(method="filter_search", max_length=200, label="Words in name, e-mail, external id or phone.")
     email = CharFilter(method="filter_email", label="Exactly this e-mail address.")
+    identity = CharFilter(
+        method="filter_identity",
+        max_length=230,
+        label="Known by this id: kind and value, such as email:ada@example.com.",
+    )
     phone = CharFilter(label="Exactly this phone number, with country code.")
     country = CharFilter(label="Exactly this country.")
     city = CharFilter(label="Exactly this city.")
@@ -37,6 +43,16 @@ class MemberFilters(StrictFilterSet):
 
     def filter_email(self, queryset: QuerySet[Member], name: str, value: str) -> QuerySet[Member]:
         return queryset.filter(email=value.strip().lower())
+
+    def filter_identity(self, queryset: QuerySet[Member], name: str, value: str) -> QuerySet[Member]:
+        kind, _colon, given = value.partition(":")
+        if kind not in Identity.Kind.values:
+            raise invalid({"identity": [f"Must be a kind and a value; kinds are {', '.join(Identity.Kind.values)}."]})
+        try:
+            known = clean_identity(kind, given)
+        except ValueError as error:
+            raise invalid({"identity": [str(error)]}) from error
+        return queryset.filter(identities__kind=kind, identities__value=known)
 
     def filter_tag(self, queryset: QuerySet[Member], name: str, value: str) -> QuerySet[Member]:
         return queries.with_tag(value, queryset)
@@ -59,7 +75,7 @@ def _traits(request: ApiRequest) -> dict[str, Any]:
 
 
 def _answer(member: Member, status: int = 200) -> Response:
-    context = {"tags": queries.tag_names([member.pk])}
+    context = {"tags": queries.tag_names([member.pk]), "identities": queries.identities_of([member.pk])}
     return Response(shapes.MemberOut(member, context=context).data, status=status)
 
 
@@ -71,7 +87,8 @@ class MemberList(ApiView):
     @documented("List members", answer=shapes.MemberOut, many=True, example=shapes.MEMBER_EXAMPLE)
     def get(self, request: ApiRequest) -> HttpResponseBase:
         rows = self.paginate_queryset(self.filter_queryset(queries.live_members())) or []
-        context = {"tags": queries.tag_names([member.pk for member in rows])}
+        ids = [member.pk for member in rows]
+        context = {"tags": queries.tag_names(ids), "identities": queries.identities_of(ids)}
         return self.get_paginated_response([shapes.MemberOut(row, context=context).data for row in rows])
 
 

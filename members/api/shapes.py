@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from members.models import Member
+from members.models import Identity, Member
 
 
 class MemberOut(serializers.Serializer[Member]):
@@ -21,6 +21,7 @@ class MemberOut(serializers.Serializer[Member]):
     country = serializers.CharField(allow_null=True)
     source = serializers.CharField(allow_null=True, help_text="Acquired where.")  # type: ignore[assignment]
     attributes = serializers.DictField(help_text="Custom attributes by name.")
+    identities = serializers.SerializerMethodField(help_text="All ids by which the member is known, by kind.")
     tags = serializers.SerializerMethodField(help_text="Manual and rule-driven, by name.")
     first_seen_at = serializers.DateTimeField()
     created_at = serializers.DateTimeField()
@@ -29,6 +30,10 @@ class MemberOut(serializers.Serializer[Member]):
     def get_tags(self, member: Member) -> list[str]:
         names: list[str] = self.context["tags"][member.pk]
         return names
+
+    def get_identities(self, member: Member) -> dict[str, list[str]]:
+        ids: dict[str, list[str]] = self.context["identities"].get(member.pk, {})
+        return ids
 
 
 class TimelineOut(serializers.Serializer[Any]):
@@ -108,6 +113,7 @@ class MemberTagOut(serializers.Serializer[Any]):
 
 
 _ID = {"type": "string", "minLength": 1, "maxLength": 200}
+_OTHER_KINDS = [kind for kind in Identity.Kind.values if kind not in {"external_id", "anonymous_id"}]
 _EVENT = {
     "type": "object",
     "required": ["name"],
@@ -120,6 +126,7 @@ _EVENT = {
         },
         "external_id": {**_ID, "description": "Your id of the member; or give anonymous_id."},
         "anonymous_id": {**_ID, "description": "Your id of a visitor who is not known yet."},
+        **{kind: {**_ID, "description": "Or this, with a secret key."} for kind in _OTHER_KINDS},
         "event_id": {**_ID, "description": "Your id of the event: the same id is never taken twice."},
         "occurred_at": {
             "type": "string",
@@ -172,16 +179,26 @@ TRAITS_IN = {
             "additionalProperties": True,
             "description": "Values of registered attributes have the registered type; null removes one.",
         },
+        "identities": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                kind: {"oneOf": [_ID, {"type": "array", "items": _ID, "maxItems": 20}], "nullable": True}
+                for kind in Identity.Kind.values
+            },
+            "description": "Ids to add, by kind; null removes those of a kind. An id that another member has is "
+            "refused unless the workspace merges members for its kind.",
+        },
     },
 }
 IDENTIFY_IN = {
     "type": "object",
-    "required": ["external_id"],
     "additionalProperties": False,
     "properties": {
         "event_id": {**_ID, "description": "Your id of this statement: the same id is never taken twice."},
-        "external_id": _ID,
+        "external_id": {**_ID, "description": "Needed with a publishable key, or if no other known id is given."},
         "anonymous_id": {**_ID, "nullable": True},
+        **{kind: {**_ID, "nullable": True, "description": "With a secret key."} for kind in _OTHER_KINDS},
         "traits": {**TRAITS_IN, "nullable": True},
     },
 }
@@ -254,6 +271,7 @@ MEMBER_EXAMPLE = {
     "country": "US",
     "source": "store",
     "attributes": {"household_size": 3},
+    "identities": {"external_id": ["c-1024"], "email": ["ada@example.com"], "phone": ["+12025550123"]},
     "tags": ["coupon_lover"],
     "first_seen_at": "2026-01-02T09:30:00Z",
     "created_at": "2026-01-02T09:30:01Z",

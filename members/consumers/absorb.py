@@ -11,9 +11,10 @@ import structlog
 from django.db import DataError, IntegrityError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from members.actions.members import identify_member
+from members.actions import identify_member
 from members.consumers.log import ABSORBER, TYPE_OF, start_cursors
 from members.models import Cursor, InboxEntry, ParkedEvent
+from members.queries.merging import any_merged
 from urm.tenancy.context import require_tenant
 from urm.tenancy.models import Tenant
 
@@ -23,8 +24,8 @@ BATCH = 20_000  # events absorbed in one transaction, about a second's work
 
 _TEMPORARY = """
 CREATE TEMP TABLE IF NOT EXISTS absorb_item (
-    id bigint, key uuid, member_id bigint, kind text, value text, name text, name_id integer, occurred_at timestamptz,
-    amount numeric, properties jsonb, trusted boolean, link text, day date
+    id bigint, key uuid, member_id bigint, counts_for bigint, kind text, value text, name text, name_id integer,
+    occurred_at timestamptz, amount numeric, properties jsonb, trusted boolean, link text, others jsonb, day date
 ) ON COMMIT DELETE ROWS;
 DELETE FROM absorb_item;  -- rows of a batch before in the same transaction
 SET LOCAL work_mem = '64MB';
@@ -39,15 +40,17 @@ SELECT id, items FROM (
 """
 
 # Items get the ids that they will have in the log; duplicates' ids are lost, which costs nothing. What is known of
-# names and identities is looked up on the way: what is missing then is rare.
+# names and identities is looked up on the way: what is missing then is rare. An id that somebody brought into a merge
+# goes on being logged for that member, and counts for the survivor.
 _UNPACK = """
 INSERT INTO absorb_item
 SELECT nextval('members_event_id_seq'), r.* FROM (
-    SELECT o.k::uuid, coalesce(o.m, d.member_id), o.i, o.v, o.n, e.id, o.t, o.a, coalesce(o.p, '{{}}'), o.s, o.x,
-           (o.t AT TIME ZONE %(zone)s)::date
+    SELECT o.k::uuid, coalesce(o.m, d.logged_as, d.member_id), coalesce(o.m, d.member_id), o.i, o.v, o.n, e.id, o.t,
+           o.a, coalesce(o.p, '{{}}'), o.s, o.x, o.o, (o.t AT TIME ZONE %(zone)s)::date
     FROM members_inboxentry b
     CROSS JOIN ROWS FROM (json_to_recordset(b.body::json) AS (k text, m bigint, i text, v text, n text, t timestamptz,
-                                                              a numeric, p jsonb, s boolean, x text))
+                                                              a numeric, p jsonb, s boolean, x text,
+                                                              o jsonb))
                WITH ORDINALITY o
     LEFT JOIN members_eventname e ON e.tenant_id = {tenant} AND e.name = o.n
     LEFT JOIN members_identity d ON d.tenant_id = {tenant} AND d.kind = o.i AND d.value = o.v
@@ -85,8 +88,8 @@ FROM gone ON CONFLICT DO NOTHING
 # Keys go in in their order: neighbours in the index are then written together.
 _DROP_KNOWN = """
 WITH fresh AS (
-    INSERT INTO members_eventkey (tenant_id, key)
-    SELECT {tenant}, key FROM absorb_item WHERE key IS NOT NULL ORDER BY key
+    INSERT INTO members_eventkey (tenant_id, key, event_id)
+    SELECT {tenant}, key, id FROM absorb_item WHERE key IS NOT NULL ORDER BY key, id
     ON CONFLICT DO NOTHING RETURNING key
 ), known AS (
     DELETE FROM absorb_item a WHERE a.key IS NOT NULL AND NOT EXISTS (SELECT FROM fresh f WHERE f.key = a.key)
@@ -105,12 +108,22 @@ DELETE FROM absorb_item a USING (
 ) r WHERE r.id = a.id AND r.turn > 1
 """
 
-_IDENTIFY = "DELETE FROM absorb_item WHERE name = 'urm.identify' RETURNING id, value, link, properties::text, trusted"
+_IDENTIFY = """
+DELETE FROM absorb_item WHERE name = 'urm.identify'
+RETURNING id, kind, value, link, others::text, properties::text, trusted
+"""
 
 # An identification may have moved or made identities.
 _LOOK_UP_AGAIN = """
-UPDATE absorb_item i SET member_id = d.member_id FROM members_identity d
+UPDATE absorb_item i SET member_id = coalesce(d.logged_as, d.member_id), counts_for = d.member_id
+FROM members_identity d
 WHERE d.tenant_id = {tenant} AND d.kind = i.kind AND d.value = i.value
+"""
+
+# What the platform says of a member is about whoever that is by now.
+_MERGED = """
+UPDATE absorb_item i SET counts_for = m.merged_into_id FROM members_member m
+WHERE i.kind IS NULL AND m.tenant_id = {tenant} AND m.id = i.member_id AND m.merged_into_id IS NOT NULL
 """
 
 _MISSING = """
@@ -135,14 +148,16 @@ WITH numbered AS (
         SELECT kind, value, min(occurred_at) AS first_seen_at FROM absorb_item WHERE member_id IS NULL GROUP BY 1, 2
     ) u
 ), created AS (
-    INSERT INTO members_member (tenant_id, id, external_id, attributes, first_seen_at, created_at, updated_at)
-    SELECT {tenant}, id, CASE WHEN kind = 'external_id' THEN value END, '{{}}', first_seen_at, now(), now()
+    INSERT INTO members_member (tenant_id, id, external_id, email, phone, attributes, first_seen_at, created_at,
+                                updated_at)
+    SELECT {tenant}, id, CASE WHEN kind = 'external_id' THEN value END, CASE WHEN kind = 'email' THEN value END,
+           CASE WHEN kind = 'phone' THEN value END, '{{}}', first_seen_at, now(), now()
     FROM numbered
 ), known AS (
-    INSERT INTO members_identity (tenant_id, member_id, kind, value, created_at)
-    SELECT {tenant}, id, kind, value, now() FROM numbered
+    INSERT INTO members_identity (tenant_id, member_id, kind, value, from_profile, created_at)
+    SELECT {tenant}, id, kind, value, kind IN ('email', 'phone'), now() FROM numbered
 )
-UPDATE absorb_item i SET member_id = n.id FROM numbered n
+UPDATE absorb_item i SET member_id = n.id, counts_for = n.id FROM numbered n
 WHERE i.member_id IS NULL AND n.kind = i.kind AND n.value = i.value
 """
 
@@ -155,9 +170,9 @@ ON CONFLICT DO NOTHING
 _COUNT = """
 INSERT INTO members_daily AS d (tenant_id, member_id, name_id, day, count, amount_count, amount_sum, amount_min,
                                 amount_max, first_at, last_at)
-SELECT {tenant}, member_id, name_id, day, count(*), count(amount), sum(amount), min(amount), max(amount),
+SELECT {tenant}, counts_for, name_id, day, count(*), count(amount), sum(amount), min(amount), max(amount),
        min(occurred_at), max(occurred_at)
-FROM absorb_item GROUP BY member_id, name_id, day ORDER BY member_id, name_id, day
+FROM absorb_item GROUP BY counts_for, name_id, day ORDER BY counts_for, name_id, day
 ON CONFLICT (tenant_id, member_id, name_id, day) DO UPDATE SET
     count = d.count + excluded.count, amount_count = d.amount_count + excluded.amount_count,
     amount_sum = coalesce(d.amount_sum + excluded.amount_sum, d.amount_sum, excluded.amount_sum),
@@ -167,15 +182,15 @@ ON CONFLICT (tenant_id, member_id, name_id, day) DO UPDATE SET
 
 _SEEN_EARLIER = """
 UPDATE members_member m SET first_seen_at = e.first_at
-FROM (SELECT member_id, min(occurred_at) AS first_at FROM absorb_item GROUP BY 1 ORDER BY 1) e
-WHERE m.tenant_id = {tenant} AND m.id = e.member_id AND m.first_seen_at > e.first_at
+FROM (SELECT counts_for, min(occurred_at) AS first_at FROM absorb_item GROUP BY 1 ORDER BY 1) e
+WHERE m.tenant_id = {tenant} AND m.id = e.counts_for AND m.first_seen_at > e.first_at
 """
 
 # A mark that is there already is touched, and so locked: a refresh that is about to take it leaves it alone until this
 # transaction is through, instead of looking at the member too early.
 _DIRTY = """
 INSERT INTO members_dirtymember (tenant_id, member_id, marked_at, cause_id)
-SELECT {tenant}, member_id, now(), min(id) FROM absorb_item GROUP BY member_id ORDER BY member_id
+SELECT {tenant}, counts_for, now(), min(id) FROM absorb_item GROUP BY counts_for ORDER BY counts_for
 ON CONFLICT (tenant_id, member_id) DO UPDATE SET marked_at = excluded.marked_at
 """
 
@@ -218,6 +233,8 @@ def _absorb(*, batch: int, rows: int) -> int | None:
         db.execute(_MISSING)
         appended, new_names, new_members, last_id = db.fetchone()
         if appended:
+            if any_merged():
+                _execute(db, _MERGED)
             if new_names:
                 _execute(db, _NEW_NAMES)
                 _execute(db, _LOOK_UP_NEW_NAMES)
@@ -255,10 +272,11 @@ def _drop_duplicates(db: CursorWrapper) -> int:
 def _identify(db: CursorWrapper) -> None:
     _execute(db, _IDENTIFY)
     identifications = sorted(db.fetchall())
-    for _id, external_id, anonymous_id, traits, trusted in identifications:
-        identify_member(
-            external_id=external_id, anonymous_id=anonymous_id, traits=orjson.loads(traits), trusted=trusted
-        )
+    for _id, kind, value, anonymous_id, others, traits, trusted in identifications:
+        ids = [(kind, value), *(tuple(one) for one in orjson.loads(others or "[]"))]
+        if anonymous_id:  # from before a request could name more than this one
+            ids.append(("anonymous_id", anonymous_id))
+        identify_member(ids=ids, traits=orjson.loads(traits), trusted=trusted)
     if identifications:
         _execute(db, _LOOK_UP_AGAIN)
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -12,7 +12,8 @@ import structlog
 from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from members.models import Cursor, EventName, ParkedEvent
+from members.models import Cursor, EventName, Member, ParkedEvent
+from members.queries.merging import any_merged
 from urm.tenancy.context import require_tenant
 
 log = structlog.get_logger()
@@ -24,7 +25,8 @@ ABSORBER = "absorb"  # its cursor is the log's high-water mark
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """A row of the log. `occurred_at` and `received_at` are aware UTC; `amount` only on trusted events."""
+    """A row of the log. `occurred_at` and `received_at` are aware UTC; `amount` only on trusted events; `member_id` is
+    whose event it is by now, when the member that it was written for has been merged."""
 
     id: int
     received_at: datetime
@@ -149,6 +151,7 @@ class Consumer(ABC):
                 LoggedEvent(pk, received, member, names[name], occurred, amount, orjson.loads(properties), trusted)
                 for pk, received, member, name, occurred, amount, properties, trusted in db.fetchall()
             ]
+        events = _told_of_survivors(events)
         if len(events) == self.batch_size:
             end = (events[-1].received_at, events[-1].id)
         return events, end
@@ -207,6 +210,14 @@ ELSE jsonb_typeof(p.value) END
 
 def range_of(start: Position, end: Position) -> dict[str, Any]:
     return {"start_at": start[0], "start_id": start[1], "end_at": end[0], "end_id": end[1]}
+
+
+def _told_of_survivors(events: list[LoggedEvent]) -> list[LoggedEvent]:
+    if not events or not any_merged():
+        return events
+    aliases = Member.objects.filter(pk__in={event.member_id for event in events}, merged_into__isnull=False)
+    survivors = dict(aliases.values_list("pk", "merged_into"))
+    return [replace(event, member_id=survivors.get(event.member_id) or event.member_id) for event in events]
 
 
 def replay(name: str, *, since: datetime) -> None:

@@ -14,7 +14,7 @@ class MemberMerge(TenantModel):
     """`other` is an alias of `survivor` until `unmerged_at`.
 
     `changes` maps what the merge changed on the survivor to [before, after]: a profile field, `attributes.<name>` or
-    `consent.<channel>.<purpose>` ([granted, moment]). `tags` are the ids of the manual tags that came along, `state`
+    `first_seen_at` (only what it was). `tags` are the ids of the manual tags that came along, `state`
     is the state of the other as it was. Holds personal data.
     """
 

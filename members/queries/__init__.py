@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import Min, QuerySet, Sum
 
 from members.models import DirtyMember, EventName, Identity, InboxEntry, Member, MemberState, Tag
+from members.queries.merging import history_ids
 from urm.tenancy.context import require_tenant
 
 
@@ -59,8 +60,8 @@ def timeline(
 ) -> list[TimelineEntry]:
     """Newest first; `before` is the place of the last entry already seen, `names` keeps only those events."""
     known = dict(EventName.objects.values_list("id", "name"))
-    conditions = ["tenant_id = %s", "member_id = %s"]
-    parameters: list[Any] = [require_tenant(), member.pk]
+    conditions = ["tenant_id = %s", "member_id = ANY (%s)"]
+    parameters: list[Any] = [require_tenant(), history_ids([member.pk])]
     if before is not None:
         conditions.append("(occurred_at, id) < (%s, %s)")
         parameters += before
@@ -101,6 +102,16 @@ def tag_names(member_ids: Sequence[int]) -> dict[int, list[str]]:
     held = dict(MemberState.objects.filter(member_id__in=member_ids).values_list("member_id", "tag_ids"))
     names = dict(Tag.objects.filter(pk__in={tag for tags in held.values() for tag in tags}).values_list("pk", "name"))
     return {pk: sorted(names[tag] for tag in held.get(pk, []) if tag in names) for pk in member_ids}
+
+
+def identities_of(member_ids: Sequence[int]) -> dict[int, dict[str, list[str]]]:
+    """All ids of each of these members, by kind in the kinds' order."""
+    found: dict[int, dict[str, list[str]]] = {}
+    rows = Identity.objects.filter(member_id__in=member_ids).order_by("id").values_list("member_id", "kind", "value")
+    place = {kind: at for at, kind in enumerate(Identity.Kind.values)}
+    for member_id, kind, value in sorted(rows, key=lambda row: place[row[1]]):
+        found.setdefault(member_id, {}).setdefault(kind, []).append(value)
+    return found
 
 
 def with_tag(name: str, queryset: QuerySet[Member]) -> QuerySet[Member]:

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from members.api.members import member_or_404
 from members.api.shapes import MEMBER_EXAMPLE, MemberOut
 from members.models import Identity, Member, MemberState
-from members.queries import tag_names
+from members.queries import identities_of, tag_names
 from segments import queries
 from segments.actions import (
     SegmentError,
@@ -146,7 +146,8 @@ class SegmentMembers(ApiView):
     def get(self, request: ApiRequest, segment_id: int) -> HttpResponseBase:
         found = queries.members_of(segment_or_404(self, segment_id))
         rows: list[Member] = self.paginate_queryset(self.filter_queryset(found)) or []
-        context = {"tags": tag_names([member.pk for member in rows])}
+        ids = [member.pk for member in rows]
+        context = {"tags": tag_names(ids), "identities": identities_of(ids)}
         return self.get_paginated_response([MemberOut(row, context=context).data for row in rows])
 
     @documented(

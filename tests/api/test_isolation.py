@@ -91,7 +91,7 @@ def test_address_of_another_workspace_answers_as_none(
     ours = make_cast(acme)
     with tenant_context(acme.pk):  # what both workspaces call the same, only the other one keeps
         if parameter == "external_id":
-            Identity.objects.update(value="c-ours")
+            Identity.objects.filter(kind="external_id").update(value="c-ours")
             Member.objects.update(external_id="c-ours")
         if parameter == "tag":
             MemberTag.objects.all().delete()

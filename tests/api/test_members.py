@@ -31,6 +31,7 @@ def test_put_creates_then_replaces(api: ApiClient) -> None:
     times = [body.pop(name) for name in ("first_seen_at", "created_at", "updated_at")]
     assert body == {
         "external_id": "c-1",
+        "identities": {"external_id": ["c-1"]},
         "email": None,
         "phone": None,
         "first_name": None,
@@ -149,11 +150,11 @@ def test_reading_costs_the_same_queries_for_one_member_and_for_three(
             for n in range(count):
                 member, _ = upsert_member(external_id=f"c-{n}", traits=ADA)
                 add_tag(member=member, name=f"tag {n}")
-        with django_assert_num_queries(4):  # key, members, tags held, tag names
+        with django_assert_num_queries(5):  # key, members, tags held, tag names, identities
             assert len(api.get("/api/v1/members").json()["data"]) == count
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(5):
             api.get("/api/v1/members/c-0")
         with django_assert_num_queries(3):  # key, member, consents
             api.get("/api/v1/members/c-0/consents")
-        with django_assert_num_queries(4):  # key, member, event names, events
+        with django_assert_num_queries(5):  # key, member, aliases, event names, events
             api.get("/api/v1/members/c-0/timeline")
