@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from django.utils.translation import gettext as _
 
 from members.facts import declare_rule_tag_since, state_alias
-from segments.models import Change, Segment, Stage
+from segments.models import Change, RankThreshold, Segment, Stage
 from urm.rules import Entry, Fact, Names, Operand, Plan, Variant, check, declare, declare_names
 from urm.rules import parameters as given
 from urm.rules.sqltext import FALSE, Sql, param, sql
@@ -24,6 +24,12 @@ def _stages(tenant_id: int) -> Iterable[Entry]:
         yield Entry(row.key, row.pk, row.label_en, row.label_zh)
 
 
+def _ranks(tenant_id: int) -> Iterable[Entry]:
+    for row in RankThreshold.objects.filter(tenant_id=tenant_id):
+        yield Entry(row.key, detail={"threshold": row.threshold, "frozen_at": row.frozen_at})
+
+
+declare_names("rank", _ranks)
 declare_names("segment", _segments)
 declare_names("stage", _stages)
 

@@ -1,5 +1,6 @@
 """Rules that are kept, and the history of what they held for whom."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
@@ -145,6 +146,62 @@ class KeptTag(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.member_id}: {self.tag_id}"
+
+
+class RankThreshold(TenantModel):
+    """From which value on a member ranks among the top, as it was last night; empty where nobody took part. `key` is
+    that of urm.rules.rank.threshold_key."""
+
+    key = models.CharField(max_length=64)
+    threshold = models.DecimalField(max_digits=40, decimal_places=6, null=True)
+    frozen_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "key"], name="rank_threshold_once")]
+
+    def __str__(self) -> str:
+        return f"{self.key[:8]}: {self.threshold}"
+
+
+class PendingState(TenantModel):
+    """What a running computation of new rules found for a member, until it is complete for all and takes effect."""
+
+    member_id = models.BigIntegerField(primary_key=True)
+    segment_ids = ArrayField(models.IntegerField())
+    tags_on = ArrayField(models.IntegerField())
+    tags_off = ArrayField(models.IntegerField())
+    stage_id = models.IntegerField(null=True)
+    next_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.member_id)
+
+
+class TouchedMember(TenantModel):
+    """A member who was refreshed while new rules are being computed: what was found before may be out of date."""
+
+    member_id = models.BigIntegerField(primary_key=True)
+
+    def __str__(self) -> str:
+        return str(self.member_id)
+
+
+class SelfCheck(TenantModel):
+    """A comparison of what is stored with what a full computation gives, for a sample of members. `drifted` must be 0;
+    `examples` are ids of members for whom it was not so."""
+
+    at = models.DateTimeField(_("at"), default=timezone.now)
+    looked_at = models.IntegerField(_("members looked at"))
+    drifted = models.IntegerField(_("members that differed"))
+    examples = models.JSONField(default=list)
+
+    class Meta:
+        verbose_name = _("self-check")
+        verbose_name_plural = _("self-checks")
+        indexes = [models.Index(fields=["tenant", "-at"], name="self_check_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d}: {self.drifted} of {self.looked_at}"
 
 
 class Change(TenantModel):

@@ -1,6 +1,9 @@
 """Writes: saved rules, static lists, and the refresh that keeps them true."""
 
+from segments.actions.background import start_recompute
+from segments.actions.checking import check_sample
 from segments.actions.lists import Listed, change_list_by_ids, freeze_segment
+from segments.actions.ranks import freeze_ranks
 from segments.actions.refresh import Refreshed, has_stale_rules, recompute_segments, refresh_members
 from segments.actions.segments import (
     SegmentError,
@@ -18,10 +21,12 @@ __all__ = [
     "SegmentError",
     "add_to_list",
     "change_list_by_ids",
+    "check_sample",
     "create_segment",
     "delete_segment",
     "edit_segment",
     "edit_stage",
+    "freeze_ranks",
     "freeze_segment",
     "has_stale_rules",
     "install_default_stages",
@@ -30,4 +35,5 @@ __all__ = [
     "remove_from_list",
     "remove_tag_rule",
     "set_tag_rule",
+    "start_recompute",
 ]

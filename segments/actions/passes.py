@@ -22,16 +22,17 @@ _NONE = Sql("'{}'::int[]")
 _MAX_ITEMS = 1000  # events in one inbox row
 
 
-def compute(book: RuleBook, scope: Scope, *, whole: bool) -> int:
+def compute(book: RuleBook, scope: Scope, *, whole: bool, keep_next: bool = False) -> int:
     """Fill the temporary table segments_now with the members for whom anything differs; returns how many.
 
-    `whole`: all rules are computed, so `next_at` is what they say; otherwise it can only come nearer."""
+    `whole`: all rules are computed, so `next_at` is what they say; otherwise it can only come nearer. `keep_next`: one
+    that has come is waited for nevertheless, since these members are not looked at because of it."""
     everybody = scope.members is None
     first = replace(scope, settle_later=everybody)
     execute(Sql("DROP TABLE IF EXISTS segments_now"))
     # CREATE TABLE AS may read in parallel, INSERT … SELECT may not.
     making = Sql("CREATE TEMP TABLE segments_now ON COMMIT DROP AS")
-    found = execute(sql("{} {}", making, _differences(book, first, whole=whole, everybody=everybody)))
+    found = execute(sql("{} {}", making, _differences(book, first, whole=whole, everybody=everybody or keep_next)))
     if everybody:
         found += _settle_open(book, scope, whole=whole)
     if found > _WORTH_ANALYZING:

@@ -10,18 +10,20 @@ from django.db import transaction
 from django.utils import timezone
 
 from segments.actions import passes
-from segments.actions.rulebook import RuleBook, read_rules
-from segments.models import Change, Ruled, Segment, Stage, TagRule
+from segments.actions.background import note_touched
+from segments.actions.locking import lock_states, set_alarm, try_lock_states
+from segments.actions.ranks import freeze_ranks
+from segments.actions.rulebook import RuleBook, note_problems, read_rules, settle
+from segments.models import Change, Segment, Stage, TagRule
 from urm.rules import Scope
 from urm.rules.sqltext import Sql, param, sql
-from urm.rules.workspace import current_names, execute, fetch
+from urm.rules.workspace import current_names, execute
 from urm.tenancy.context import require_tenant
 from urm.tenancy.work import wake_after_commit
 
 log = structlog.get_logger()
 
 BATCH = 5000
-_LOCK = 0x5E6  # first key of the advisory lock; the second is the tenant
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def refresh_members(*, limit: int = BATCH, as_of: datetime | None = None) -> Ref
     Entries and exits are written to the history and published, all in one transaction. None when another worker is
     refreshing this workspace."""
     with transaction.atomic():
-        if not _lock(wait=False):
+        if not try_lock_states():
             return None
         moment = as_of or timezone.now()
         looked_at = _take_waiting(moment, limit)
@@ -50,7 +52,10 @@ def refresh_members(*, limit: int = BATCH, as_of: datetime | None = None) -> Ref
         names = current_names()
         scope = Scope(names.tenant_id, names.time_zone, moment, passes.WANT, aging=True)
         book = read_rules(names, stale=False)
-        changed = passes.compute(book, scope, whole=_is_whole(book))
+        whole = _is_whole(book)
+        if not whole:
+            note_touched()
+        changed = passes.compute(book, scope, whole=whole)
         result = Refreshed(looked_at, changed)
         if changed:
             passes.write_states(scope, tags=bool(book.tags))
@@ -58,7 +63,7 @@ def refresh_members(*, limit: int = BATCH, as_of: datetime | None = None) -> Ref
             _count(result, passes.write_history(scope, cause=None))
             if (result.entered or result.left) and passes.publish(scope):
                 wake_after_commit("stream")
-        _set_alarm(names.tenant_id)
+        set_alarm(names.tenant_id)
     return result
 
 
@@ -67,11 +72,12 @@ def recompute_segments(*, stale: bool | None = True, as_of: datetime | None = No
 
     The history gets its rows, but nothing is published: nothing happened to the members."""
     with transaction.atomic():
-        _lock(wait=True)
+        lock_states()
+        freeze_ranks(missing_only=True)
         moment, names = as_of or timezone.now(), current_names()
         scope = Scope(names.tenant_id, names.time_zone, moment, aging=True)
         book = read_rules(names, stale=stale)
-        _note_problems(book)
+        note_problems(book)
         result = Refreshed(None)
         if book.segments or book.tags or book.stages or stale is None:
             # A pass over everybody is worth several processes; compiling its many expressions costs more than it saves.
@@ -82,8 +88,8 @@ def recompute_segments(*, stale: bool | None = True, as_of: datetime | None = No
                 passes.write_states(scope, tags=bool(book.tags))
                 passes.write_kept_tags(book, scope)
                 _count(result, passes.write_history(scope, cause=Change.Cause.RULE))
-        _settle(book)
-        _set_alarm(names.tenant_id)
+        settle(book)
+        set_alarm(names.tenant_id)
     return result
 
 
@@ -119,42 +125,6 @@ def _take_waiting(moment: datetime, limit: int) -> int:
     return taken
 
 
-def _lock(*, wait: bool) -> bool:
-    """One pass at a time writes the states of a workspace."""
-    key = f"({_LOCK}, hashint8({require_tenant()}))"
-    if wait:
-        fetch(Sql(f"SELECT pg_advisory_xact_lock{key}"))
-        return True
-    ((locked,),) = fetch(Sql(f"SELECT pg_try_advisory_xact_lock{key}"))
-    return bool(locked)
-
-
 def _count(result: Refreshed, history: list[tuple[str, int, bool, int]]) -> None:
     for kind, target, entered, number in history:
         (result.entered if entered else result.left)[kind, target] += number
-
-
-def _note_problems(book: RuleBook) -> None:
-    for row in book.broken:
-        log.warning("segments.broken_rule", rule=f"{row._meta.label} {row.pk}", problem=row.problem)
-        row.save(update_fields=["problem"])
-
-
-def _settle(book: RuleBook) -> None:
-    """What was computed is no longer stale; what is broken has nothing to wait for."""
-    rows: list[tuple[type[Ruled], list[int]]] = [
-        (Segment, list(book.segments)),
-        (TagRule, list(book.tags)),
-        (Stage, list(book.stages)),
-    ]
-    for model, ids in rows:
-        if ids:
-            model.objects.filter(pk__in=ids, stale=True).update(stale=False, problem="")
-    for row in book.broken:
-        type(row).objects.filter(pk=row.pk, stale=True).update(stale=False)
-
-
-def _set_alarm(tenant_id: int) -> None:
-    moment = passes.earliest_alarm(tenant_id)
-    if moment is not None:
-        wake_after_commit("stream", moment)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+import structlog
 
 from members.facts import state_alias
 from segments.facts import boolean_operand, stage_key
@@ -14,6 +15,8 @@ from urm.rules.plan import Override
 from urm.rules.sqltext import Sql, joined, param, sql
 from urm.rules.tree import AnyOf, FactTerm, Leaf, Node, Params
 from urm.rules.types import Kind
+
+log = structlog.get_logger()
 
 
 @dataclass
@@ -174,3 +177,24 @@ def _checked(row: Ruled, rule: Mapping[str, Any], book: RuleBook) -> Node | None
         row.problem = str(error)
         book.broken.append(row)
         return None
+
+
+def note_problems(book: RuleBook) -> None:
+    """Let broken rules say why they are."""
+    for row in book.broken:
+        log.warning("segments.broken_rule", rule=f"{row._meta.label} {row.pk}", problem=row.problem)
+        row.save(update_fields=["problem"])
+
+
+def settle(book: RuleBook) -> None:
+    """What was computed is no longer stale; what is broken has nothing to wait for."""
+    rows: list[tuple[type[Ruled], list[int]]] = [
+        (Segment, list(book.segments)),
+        (TagRule, list(book.tags)),
+        (Stage, list(book.stages)),
+    ]
+    for model, ids in rows:
+        if ids:
+            model.objects.filter(pk__in=ids, stale=True).update(stale=False, problem="")
+    for row in book.broken:
+        type(row).objects.filter(pk=row.pk, stale=True).update(stale=False)

@@ -11,11 +11,12 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from members.models import Member
 from members.queries import live_members
-from segments.actions import SegmentError, create_segment, delete_segment, edit_segment
+from segments.actions import SegmentError, create_segment, delete_segment, edit_segment, start_recompute
+from segments.actions.background import current_job
 from segments.admin.forms import EMPTY_RULE, SegmentForm, examples
 from segments.admin.lists import SegmentPages
 from segments.admin.usage import uses_of
@@ -28,6 +29,7 @@ from segments.queries import (
     sizes,
     trend,
 )
+from segments.queries.checks import recompute_percent
 from segments.queries.conditions import condition_counts, trends
 from urm.rules import Names, RuleError
 from urm.rules.workspace import current_names
@@ -45,11 +47,11 @@ class SegmentChangeList(KeysetChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        current, names = sizes(), current_names()
+        current, names, percent = sizes(), current_names(), recompute_percent()
         lines = trends(current, [segment.pk for segment in self.result_list])
         for segment in self.result_list:
             segment.size, segment.line = current.get(segment.pk, 0), lines[segment.pk]
-            segment.words = words_of(segment, names)
+            segment.words, segment.percent = words_of(segment, names), percent
 
 
 def words_of(segment: Segment, names: Names) -> str:
@@ -95,8 +97,8 @@ class SegmentAdmin(SegmentPages, ModelAdmin):
         return format_html("{} {}", sparkline(segment.line), f"{change:+,}")
 
     @admin.display(description=_("state"))
-    def state(self, segment: Segment) -> str:
-        return state_of(segment)
+    def state(self, segment: Any) -> str:
+        return state_of(segment, segment.percent)
 
     # --- pages
 
@@ -105,6 +107,7 @@ class SegmentAdmin(SegmentPages, ModelAdmin):
         urls: list[URLPattern] = super().get_urls()
         return [
             path("<int:pk>/edit/", wrap(self.edit), name="segment_edit"),
+            path("<int:pk>/compute/", wrap(require_POST(self.compute)), name="segment_compute"),
             path("<int:pk>/why/", wrap(require_safe(self.why)), name="segment_why"),
             *self.further_urls(),
             *urls,
@@ -147,7 +150,8 @@ class SegmentAdmin(SegmentPages, ModelAdmin):
             "days": days,
             "moved": line[-1].size - line[0].size,
             "panels": render_panels(request, "segment", segment),
-            "state": state_of(segment),
+            "state": state_of(segment, recompute_percent()),
+            "job": current_job() if segment.stale else None,
             "may_change": self.has_change_permission(request, segment),
         }
         return TemplateResponse(request, "segments/segment.html", context)
@@ -162,6 +166,12 @@ class SegmentAdmin(SegmentPages, ModelAdmin):
     @needs("segments.change")
     def edit(self, request: HttpRequest, pk: int) -> HttpResponse:
         return self._form(request, self.get_object(request, str(pk)))
+
+    @needs("segments.change")
+    def compute(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Start the computation again that somebody cancelled."""
+        start_recompute(again=True)
+        return redirect("admin:segments_segment_change", pk)
 
     def _form(self, request: HttpRequest, segment: Segment | None) -> HttpResponse:
         initial: dict[str, Any] = {"rule": EMPTY_RULE}
@@ -244,10 +254,13 @@ class SegmentAdmin(SegmentPages, ModelAdmin):
         }
 
 
-def state_of(segment: Segment) -> str:
+def state_of(segment: Segment, percent: int | None) -> str:
+    """`percent`: how far a job that computes new rules is, if there is one."""
     if segment.problem:
         return gettext("needs attention: %(problem)s") % {"problem": segment.problem}
-    return gettext("being computed") if segment.stale else gettext("up to date")
+    if not segment.stale:
+        return gettext("up to date")
+    return gettext("being computed") if percent is None else gettext("recomputing %(n)s %%") % {"n": percent}
 
 
 def _conditions(segment: Segment) -> tuple[int, list[Step]]:

@@ -23,6 +23,7 @@ from segments.actions import (
 )
 from segments.api import shapes
 from segments.models import Segment, Stage
+from segments.queries.checks import recompute_percent
 from urm.rest.errors import ApiError, invalid
 from urm.rest.filters import StrictFilterSet, refuse_unknown
 from urm.rest.schema import documented
@@ -40,7 +41,7 @@ def segment_or_404(view: ApiView, segment_id: int) -> Segment:
 
 
 def _context() -> dict[str, Any]:
-    return {"names": current_names(), "sizes": queries.sizes()}
+    return {"names": current_names(), "sizes": queries.sizes(), "percent": recompute_percent()}
 
 
 def _answer(segment: Segment, status: int = 200) -> Response:

@@ -45,6 +45,9 @@ class SegmentOut(serializers.Serializer[Segment]):
     words = serializers.SerializerMethodField(help_text="The rule as a sentence; null for a list or a broken rule.")
     size = serializers.SerializerMethodField(help_text="How many members are in it now.")
     computing = serializers.BooleanField(source="stale", help_text="Whether a new rule is still being computed.")
+    computing_percent = serializers.SerializerMethodField(
+        help_text="How far that is in a large workspace; null where it is a matter of a moment."
+    )
     problem = serializers.CharField(help_text="Why the rule cannot be computed any more; empty if it can.")
     value_proposition = serializers.CharField()
     created_at = serializers.DateTimeField()
@@ -53,6 +56,10 @@ class SegmentOut(serializers.Serializer[Segment]):
     @extend_schema_field(WordsOut(allow_null=True))
     def get_words(self, segment: Segment) -> dict[str, str] | None:
         return in_words(segment.rule, self.context["names"]) if segment.rule else None
+
+    def get_computing_percent(self, segment: Segment) -> int | None:
+        percent: int | None = self.context.get("percent")
+        return percent if segment.stale else None
 
     def get_size(self, segment: Segment) -> int:
         size: int = self.context["sizes"].get(segment.pk, 0)
@@ -174,6 +181,7 @@ SEGMENT_EXAMPLE = {
     "words": WORDS_EXAMPLE,
     "size": 1284,
     "computing": False,
+    "computing_percent": None,
     "problem": "",
     "value_proposition": "Free delivery for those who come often.",
     "created_at": "2026-03-01T09:30:00Z",

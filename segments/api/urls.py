@@ -1,6 +1,6 @@
 from django.urls import path
 
-from segments.api import segments
+from segments.api import health, segments
 
 urlpatterns = [
     path("segments", segments.SegmentList.as_view()),
@@ -12,3 +12,5 @@ urlpatterns = [
     path("members/<path:external_id>/segments", segments.MemberSegments.as_view()),
     path("rule-schema", segments.RuleSchema.as_view()),
 ]
+
+__all__ = ["health", "urlpatterns"]  # health registers itself

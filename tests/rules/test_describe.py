@@ -87,7 +87,8 @@ def test_many_names_are_left_to_be_asked_for() -> None:
     many = Names(1, "UTC", {"tag": [Entry(f"tag {n}", n) for n in range(FEW + 1)]})
     assert len(options_of("tag", many)) == FEW + 1
     known: dict[str, list[Entry]] = {
-        kind: [] for kind in ("event", "attribute", "segment", "stage", "survey", "question", "tier", "score")
+        kind: []
+        for kind in ("event", "attribute", "segment", "stage", "survey", "question", "tier", "score", "campaign")
     }
     many = Names(1, "UTC", {**known, "tag": [Entry(f"tag {n}", n) for n in range(FEW + 1)]})
     tag = next(fact for fact in describe(many)["facts"] if fact["key"] == "tag")

@@ -64,7 +64,7 @@ def test_rule_without_group_or_conditions(people: list[Member], rule: dict[str, 
 
 def test_count_sample_and_contributions_are_one_statement(people: list[Member]) -> None:
     names = current_names()
-    for kind in ("event", "tag"):
+    for kind in ("event", "tag", "merged"):
         names.all(kind)
     with CaptureQueriesContext(
         connection,

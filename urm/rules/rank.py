@@ -9,6 +9,7 @@ Only members with such an event in the window take part: the top 10 % of the buy
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 from typing import cast
@@ -25,7 +26,7 @@ from urm.rules.operators import compared, moments_of
 from urm.rules.plan import Plan
 from urm.rules.sample import PERCENT, read_percent
 from urm.rules.sqltext import FALSE, Sql, param, sql
-from urm.rules.tree import FactTerm, Leaf, Params
+from urm.rules.tree import FactTerm, Leaf, Node, Params, leaves
 from urm.rules.types import Kind, Typed
 from urm.rules.words.sequences import rank_sentence
 
@@ -70,9 +71,30 @@ def threshold_sql(tables: EventTables, terms: Params, names: Names, scope: Scope
     return sql(
         f"SELECT floor(v * 1e{_PLACES}) / 1e{_PLACES} FROM (SELECT v, row_number() OVER (ORDER BY v DESC) AS place,"
         " count(*) OVER () AS everybody FROM (SELECT {}::numeric AS v {} AND {} AND {}) p WHERE v IS NOT NULL) r"
-        " WHERE place = ceil(everybody * {} / 100)",
+        " WHERE place = ceil(everybody * {}::numeric / 100)",
         measured, plan.from_clause(), plan.alive(), taking_part, param(terms["top_percent"]),
     )  # fmt: skip
+
+
+def moved_sql(
+    tables: EventTables, terms: Params, names: Names, scope: Scope, *, old: Decimal | None, new: Decimal | None
+) -> Sql:
+    """SELECT of the ids of members whose answer differs between two thresholds; None is one that nobody reaches."""
+    plan = Plan(replace(scope, members=None, aging=False, settle_later=False), names)
+    measured = event_operand(tables, terms, plan)
+
+    def reached(threshold: Decimal | None) -> Sql:
+        leaf = Leaf(FactTerm("event", terms, Kind.NUMBER), "gte", threshold)
+        return FALSE if threshold is None else sql("({}) IS TRUE", compared(measured, leaf, plan.scope))
+
+    moved = sql("({}) <> ({})", reached(old), reached(new))
+    return sql("SELECT m.id {} AND {} AND {}", plan.from_clause(), plan.alive(), moved)
+
+
+def ranked_terms(nodes: Iterable[Node]) -> dict[str, Params]:
+    """The terms of all ranks in some rules, by the key of their threshold."""
+    terms = [leaf.subject for node in nodes for leaf in leaves(node) if isinstance(leaf.subject, FactTerm)]
+    return {threshold_key(term.params): term.params for term in terms if term.fact == KEY}
 
 
 def _changes(terms: Params, names: Names) -> Depends:
