@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from segments.actions.stages import MAX_KEEP_DAYS
-from urm.rules import RuleError, check, load
+from urm.rules import Names, RuleError, check, load
 from urm.rules.workspace import current_names
 
 EMPTY_RULE = '{\n  "version": 1,\n  "all": []\n}'
@@ -22,7 +22,7 @@ class RuleField(forms.CharField):
         super().__init__(
             label=gettext_lazy("Rule"),
             widget=forms.Textarea(attrs=attrs),
-            help_text=gettext_lazy("JSON. The count beside it follows what you type."),
+            help_text=gettext_lazy("What the builder writes, and the API takes. Edits here come back to the builder."),
             max_length=65_536,
             **kwargs,
         )
@@ -80,30 +80,48 @@ class TagRuleForm(forms.Form):
 
 
 def examples() -> list[dict[str, Any]]:
-    """Rules to begin with."""
-    purchase = {"fact": "event", "name": "purchase"}
-    rules: list[dict[str, Any]] = [
-        {
-            "title": _("No purchase for 45 days"),
-            "rule": {"version": 1, "all": [{**purchase, "measure": "days_since_last", "op": "gt", "value": 45}]},
-        },
-        {
-            "title": _("Spent at least 500 in the last 365 days"),
-            "rule": {
-                "version": 1,
-                "all": [{**purchase, "measure": "sum:amount", "window": {"days": 365}, "op": "gte", "value": 500}],
-            },
-        },
-        {
-            "title": _("New in the last 60 days"),
-            "rule": {
-                "version": 1,
-                "all": [{"fact": "profile", "name": "first_seen_at", "op": "within_last", "value": 60}],
-            },
-        },
-        {
-            "title": _("Can be reached by e-mail"),
-            "rule": {"version": 1, "all": [{"fact": "reachable", "channel": "email", "op": "is_true"}]},
-        },
+    """Ready rules to begin with: those that this workspace has the events for."""
+    names = current_names()
+    return [
+        {"title": title, "rule": json.dumps({"version": 1, "all": rules}, indent=2)}
+        for title, rules in _templates()
+        if _checks({"all": rules}, names)
     ]
-    return [{"title": one["title"], "rule": json.dumps(one["rule"], indent=2)} for one in rules]
+
+
+def _checks(rule: dict[str, Any], names: Names) -> bool:
+    try:
+        check(rule, names)
+    except RuleError:
+        return False
+    return True
+
+
+def _templates() -> list[tuple[str, list[dict[str, Any]]]]:
+    purchase = {"fact": "event", "name": "purchase"}
+    count, last = {**purchase, "measure": "count"}, {**purchase, "measure": "days_since_last"}
+    spent = {**purchase, "measure": "sum:amount", "window": {"days": 365}, "op": "gte", "value": 500}
+    year, season = {"window": {"days": 365}}, {"window": {"days": 90}}
+    profile = {"fact": "profile"}
+    return [
+        (
+            _("Champions: bought lately, often and for much"),
+            [{**last, "op": "lte", "value": 30}, {**count, **year, "op": "gte", "value": 5}, spent],
+        ),
+        (
+            _("Lapsing: bought often, but not for 45 days"),
+            [{**count, **year, "op": "gte", "value": 3}, {**last, "op": "gt", "value": 45}],
+        ),
+        (_("Lost: no purchase for 180 days"), [{**last, "op": "gt", "value": 180}]),
+        (_("Bought once only"), [{**count, "op": "eq", "value": 1}]),
+        (_("Never bought"), [{**count, "op": "eq", "value": 0}]),
+        (_("Regulars: at least 3 purchases in 90 days"), [{**count, **season, "op": "gte", "value": 3}]),
+        (_("Spent at least 500 in the last 365 days"), [spent]),
+        (_("New in the last 60 days"), [{**profile, "name": "first_seen_at", "op": "within_last", "value": 60}]),
+        (_("Active in the last 30 days"), [{**profile, "name": "last_seen_at", "op": "within_last", "value": 30}]),
+        (
+            _("Birthday in the next 14 days"),
+            [{**profile, "name": "birthday", "op": "anniversary_within_next", "value": 14}],
+        ),
+        (_("Can be reached by e-mail"), [{"fact": "reachable", "channel": "email", "op": "is_true"}]),
+    ]
