@@ -185,3 +185,43 @@ class RollupState(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.night}"
+
+
+class RfmGrid(TenantModel):
+    """One night's recency, frequency and money of all buyers, and the cut points that it froze.
+
+    `cuts` holds for each of r, f and m five numbers: the limit of score 1 to 5. For r it is the greatest number of days
+    since the last purchase that still has the score or a better one, for f and m the least number of orders, or amount.
+    """
+
+    day = models.DateField()
+    computed_at = models.DateTimeField()
+    window_days = models.PositiveSmallIntegerField()
+    event = models.CharField(max_length=64)
+    buyers = models.IntegerField()
+    cuts = models.JSONField(default=dict)
+    stale = models.BooleanField(default=False)  # asked to be computed anew
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "day"], name="rfm_grid_once")]
+
+    def __str__(self) -> str:
+        return str(self.day)
+
+
+class RfmScore(TenantModel):
+    """A buyer in the newest RfmGrid. `last_at` is the last purchase; scores are 1 to 5, 5 is best."""
+
+    member_id = models.BigIntegerField(primary_key=True)
+    last_at = models.DateTimeField()
+    orders = models.IntegerField()
+    amount = models.DecimalField(max_digits=24, decimal_places=4)
+    r = models.PositiveSmallIntegerField()
+    f = models.PositiveSmallIntegerField()
+    m = models.PositiveSmallIntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "r", "f", "member_id"], name="rfm_score_by_cell")]
+
+    def __str__(self) -> str:
+        return f"{self.member_id} {self.r}{self.f}{self.m}"

@@ -23,6 +23,7 @@ from segments.models import Change, Segment, StaticMember
 from segments.queries import changes_of_segment
 from segments.queries.overlap import unused_name
 from urm.tenancy.middleware import WorkspaceRequest
+from urm.ui.components import Empty
 from urm.ui.pages import needs, staff_may
 
 PAGE = 50
@@ -91,8 +92,7 @@ class SegmentPages:
         if request.method == "POST" and not may_change:
             raise PermissionDenied
         if segment.kind != Segment.Kind.STATIC:
-            messages.info(request, gettext("This segment follows its rule. Freeze it to get a list of its members."))
-            return redirect("admin:segments_segment_change", pk)
+            return TemplateResponse(request, "segments/no_list.html", self._no_list(request, segment))
         form = IdsForm(request.POST if request.method == "POST" and "ids" in request.POST else None)
         unknown: tuple[str, ...] = ()
         if request.method == "POST" and "member" in request.POST:
@@ -131,6 +131,11 @@ class SegmentPages:
             "may_change": may_change,
         }
         return TemplateResponse(request, "segments/list.html", context)
+
+    def _no_list(self, request: HttpRequest, segment: Segment) -> dict[str, Any]:
+        words = _("Freeze it on its page to get a list of its members as they are now.")
+        empty = Empty(_("This segment follows its rule"), words, icon="ac_unit")
+        return {**self._context(request, segment), "empty": empty}
 
     def _remove_one(self, request: HttpRequest, segment: Segment) -> HttpResponse:
         number = request.POST.get("member", "")
