@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from loyalty.models import Account, Lot, Programme, Reconciliation, Redemption, Reward, Tier, Transfer
 from members.models import Member
 from members.queries import live_members, search_members
+from members.queries.merging import history_ids
 from urm.channels.variables import MessageVariable
 from urm.lib.figures import number
 from urm.tenancy.context import require_tenant
@@ -112,7 +113,7 @@ def totals(*, start: datetime | None = None, end: datetime | None = None) -> Tot
 
 def accounts(text: str = "") -> QuerySet[Account]:
     """Members' accounts, those of members that `text` finds."""
-    found = Account.objects.select_related("member", "tier").filter(kind=Account.Kind.MEMBER)
+    found = Account.objects.select_related("member", "tier").filter(kind=Account.Kind.MEMBER, member__merged_into=None)
     if text.strip():
         found = found.filter(member__in=search_members(text).order_by().values("pk"))
     return found
@@ -178,15 +179,18 @@ def transfers(text: str = "") -> QuerySet[Transfer]:
 
 
 def transfers_of(member: Member) -> QuerySet[Transfer]:
+    """Of the member and of all who were merged into it; what moved between these is not told."""
+    own = Account.objects.filter(member__in=history_ids([member.pk])).values("pk")
     return (
         Transfer.objects.select_related("debit_account", "credit_account")
-        .filter(Q(debit_account__member=member) | Q(credit_account__member=member))
+        .filter(Q(debit_account__in=own) | Q(credit_account__in=own))
+        .exclude(debit_account__in=own, credit_account__in=own)
         .order_by("-pk")
     )
 
 
 def redemptions_of(member: Member) -> QuerySet[Redemption]:
-    return Redemption.objects.select_related("reward").filter(member=member).order_by("-pk")
+    return Redemption.objects.select_related("reward").filter(member__in=history_ids([member.pk])).order_by("-pk")
 
 
 def rewards_offered() -> QuerySet[Reward]:

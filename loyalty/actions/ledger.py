@@ -299,17 +299,21 @@ def reverse_transfer(*, transfer: Transfer, reason: str) -> Transfer:
         raise LoyaltyError("invalid", _("Say why, in at most 200 characters."), "reason")
     if transfer.kind == Transfer.Kind.REVERSE:
         raise LoyaltyError("invalid", _("A reversal cannot be reversed. Adjust the points instead."))
+    if transfer.kind == Transfer.Kind.MERGE:
+        raise LoyaltyError("invalid", _("These points moved with a merge. Un-merge the members instead."))
     key, digest = f"reverse:{transfer.pk}", body_hash("reverse", transfer.pk)
     debit, credit = transfer.debit_account, transfer.credit_account
     account = credit if credit.kind == Account.Kind.MEMBER else debit
     own = debit if account is credit else credit
-    member_id = account.member_id
-    assert member_id is not None
+    into_member = account is credit
+    assert account.member is not None
+    member_id = account.member.merged_into_id or account.member.pk  # whoever has the points by now
     now = timezone.now()
     try:
         with transaction.atomic():
             lock_accounts([member_id])
-            if account is credit:
+            account = Account.objects.get(member=member_id)
+            if into_member:
                 spent = spend(
                     member_id=member_id,
                     amount=transfer.amount,

@@ -14,10 +14,12 @@ log = structlog.get_logger()
 # taken from them.
 _COMPARE = """
 WITH credit AS (
-    SELECT credit_account_id AS id, sum(amount) AS total, sum(amount) FILTER (WHERE kind = 'earn') AS earned
+    SELECT credit_account_id AS id, sum(amount) AS total,
+           coalesce(sum(amount) FILTER (WHERE kind = 'earn'), 0) + coalesce(sum(lifetime_points), 0) AS earned
     FROM loyalty_transfer WHERE tenant_id = {tenant} GROUP BY 1
 ), debit AS (
-    SELECT t.debit_account_id AS id, sum(t.amount) AS total, sum(t.amount) FILTER (WHERE r.kind = 'earn') AS unearned
+    SELECT t.debit_account_id AS id, sum(t.amount) AS total,
+           coalesce(sum(t.amount) FILTER (WHERE r.kind = 'earn'), 0) + coalesce(sum(t.lifetime_points), 0) AS unearned
     FROM loyalty_transfer t LEFT JOIN loyalty_transfer r ON r.tenant_id = {tenant} AND r.id = t.reverses_id
     WHERE t.tenant_id = {tenant} GROUP BY 1
 ), taken AS (

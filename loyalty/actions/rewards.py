@@ -17,6 +17,7 @@ from loyalty.events import PointsRedeemed, RewardRedeemed
 from loyalty.models import Account, Redemption, Reward, Transfer
 from members.actions import emit, mark_dirty
 from members.models import Member
+from members.queries.merging import history_ids
 
 # Only while the reward is as it was when the caller read it.
 REDEEM = """
@@ -93,7 +94,8 @@ def _redeem(member: Member, reward: Reward, key: str, digest: bytes) -> Redempti
         redeemed_at=now,
     )
     if reward.per_member_limit is not None:
-        had = Redemption.objects.filter(member=member, reward=reward, cancelled_at=None).count()
+        own = history_ids([member.pk])
+        had = Redemption.objects.filter(member__in=own, reward=reward, cancelled_at=None).count()
         if had > reward.per_member_limit:
             raise LoyaltyError("limit_reached", _("The member has redeemed this reward as often as allowed."))
     emit(

@@ -15,7 +15,10 @@ WITH due AS (
            (SELECT t.id FROM loyalty_tier t WHERE t.tenant_id = {tenant} AND t.threshold <= a.lifetime_points
             ORDER BY t.threshold DESC LIMIT 1) AS after
     FROM loyalty_account a
-    WHERE a.tenant_id = {tenant} AND a.kind = 'member' AND a.id = ANY (%(accounts)s) ORDER BY a.id FOR UPDATE
+    WHERE a.tenant_id = {tenant} AND a.kind = 'member' AND a.id = ANY (%(accounts)s)
+      AND NOT EXISTS (SELECT FROM members_member m
+                      WHERE m.tenant_id = {tenant} AND m.id = a.member_id AND m.merged_into_id IS NOT NULL)
+    ORDER BY a.id FOR UPDATE
 )
 UPDATE loyalty_account a SET tier_id = d.after, tier_since = now() FROM due d
 WHERE a.tenant_id = {tenant} AND a.id = d.id AND d.before IS DISTINCT FROM d.after

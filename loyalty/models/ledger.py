@@ -75,6 +75,7 @@ class Transfer(TenantModel):
         EXPIRE = "expire", _("expired")
         ADJUST = "adjust", _("adjusted")
         REVERSE = "reverse", _("reversed")
+        MERGE = "merge", _("moved with a merge")
 
     debit_account = TenantForeignKey(
         Account, models.PROTECT, db_index=False, related_name="debits", verbose_name=_("from account")
@@ -83,6 +84,7 @@ class Transfer(TenantModel):
         Account, models.PROTECT, db_index=False, related_name="credits", verbose_name=_("to account")
     )
     amount = models.BigIntegerField(_("points"))
+    lifetime_points = models.BigIntegerField(null=True)  # that move as well, when members are merged or un-merged
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
     idempotency_key = models.CharField(_("idempotency key"), max_length=200)
     body_hash = models.BinaryField(max_length=32)
@@ -105,7 +107,9 @@ class Transfer(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "reverses"], condition=Q(reverses__isnull=False), name="loyalty_reversed_once"
             ),
-            models.CheckConstraint(condition=Q(amount__gt=0), name="loyalty_transfer_amount"),
+            models.CheckConstraint(
+                condition=Q(amount__gt=0) | Q(kind="merge", amount__gte=0), name="loyalty_transfer_amount"
+            ),
             models.CheckConstraint(
                 condition=~Q(debit_account=F("credit_account")), name="loyalty_transfer_two_accounts"
             ),

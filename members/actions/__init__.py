@@ -11,6 +11,7 @@ from members.actions.events import EventError, accept_events, canonical_event, c
 from members.actions.identify import identify_member
 from members.actions.members import MemberError, erase_member, request_erasure, upsert_member
 from members.actions.merging import MergeError, merge_members, unmerge_members
+from members.actions.retraction import UnknownEventError, correct_event, delete_event
 from members.actions.suppressions import lift_suppression, suppress_address
 from members.actions.tags import add_tag, create_tag, expire_tags, next_tag_expiry, remove_tag
 
@@ -18,6 +19,7 @@ __all__ = [
     "EventError",
     "MemberError",
     "MergeError",
+    "UnknownEventError",
     "accept_events",
     "add_tag",
     "ask_for_consent",
@@ -27,7 +29,9 @@ __all__ = [
     "canonical_identify",
     "change_merge_kinds",
     "confirm",
+    "correct_event",
     "create_tag",
+    "delete_event",
     "dismiss_duplicate",
     "emit",
     "erase_member",

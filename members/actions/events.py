@@ -182,10 +182,13 @@ def _id_of_kind(kind: str, value: Any) -> str:
         raise EventError(kind, str(error)) from error
 
 
+def event_key(event_id: str) -> str:
+    """What is kept of a sender's id of an event; PostgreSQL reads it as a UUID."""
+    return hashlib.sha256(event_id.encode()).hexdigest()[:32]
+
+
 def _key(event_id: Any) -> str | None:
-    if event_id is None:
-        return None
-    return hashlib.sha256(_id("event_id", event_id).encode()).hexdigest()[:32]  # PostgreSQL reads it as a UUID
+    return None if event_id is None else event_key(_id("event_id", event_id))
 
 
 def _amount(value: Any) -> str | None:
