@@ -43,13 +43,19 @@ def _opened(properties: dict[str, Any]) -> str:
     return str(_("by a machine")) if properties.get("machine") else ""
 
 
-add_event_words("urm.message.sent", EventWords(_("Message sent"), "outgoing_mail", _channel))
-add_event_words("urm.message.failed", EventWords(_("Message not delivered"), "mail_off", _reason))
-add_event_words("urm.message.opened", EventWords(_("Message opened"), "drafts", _opened))
-add_event_words("urm.message.clicked", EventWords(_("Link clicked"), "ads_click", lambda p: p.get("url", "")))
-add_event_words(
-    "urm.message.unsubscribed", EventWords(_("Unsubscribed"), "unsubscribe", lambda p: p.get("purpose", ""))
-)
+def _campaign(properties: dict[str, Any], _member: Member) -> str:
+    campaign = properties.get("campaign")
+    return reverse("admin:campaigns_campaign_change", args=[campaign]) if isinstance(campaign, int) else ""
+
+
+for _name, _label, _icon, _detail in (
+    ("sent", _("Message sent"), "outgoing_mail", _channel),
+    ("failed", _("Message not delivered"), "mail_off", _reason),
+    ("opened", _("Message opened"), "drafts", _opened),
+    ("clicked", _("Link clicked"), "ads_click", lambda p: p.get("url", "")),
+    ("unsubscribed", _("Unsubscribed"), "unsubscribe", lambda p: p.get("purpose", "")),
+):
+    add_event_words(f"urm.message.{_name}", EventWords(_label, _icon, _detail, _campaign, "campaigns.view"))
 
 
 @panel(

@@ -28,7 +28,16 @@ def _answered(properties: dict[str, Any]) -> str:
 add_event_words(
     "urm.survey.invited", EventWords(_("Invited to a survey"), "outgoing_mail", lambda p: str(p.get("survey", "")))
 )
-add_event_words("urm.survey.answered", EventWords(_("Answered a survey"), "forum", _answered))
+
+
+def _response(properties: dict[str, Any], _member: Member) -> str:
+    response = properties.get("response_id")
+    return reverse("admin:feedback_response_change", args=[response]) if isinstance(response, int) else ""
+
+
+add_event_words(
+    "urm.survey.answered", EventWords(_("Answered a survey"), "forum", _answered, _response, "feedback.view")
+)
 
 
 @panel(

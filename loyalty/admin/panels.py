@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -25,10 +26,17 @@ def _signed(properties: dict[str, Any]) -> str:
     return f"{'+' if points > 0 else '−'}{number(abs(points))}"
 
 
-add_event_words("urm.points.earned", EventWords(_("Points earned"), "stars", lambda p: f"+{_points(p)}"))
-add_event_words("urm.points.redeemed", EventWords(_("Points redeemed"), "redeem", lambda p: f"−{_points(p)}"))
-add_event_words("urm.points.expired", EventWords(_("Points expired"), "hourglass_bottom", lambda p: f"−{_points(p)}"))
-add_event_words("urm.points.adjusted", EventWords(_("Points adjusted"), "edit_note", _signed))
+def _ledger(_properties: dict[str, Any], member: Member) -> str:
+    return f"{reverse('admin:loyalty_transfer_changelist')}?{urlencode({'q': member.external_id or ''})}"
+
+
+for _name, _label, _icon, _detail in (
+    ("earned", _("Points earned"), "stars", lambda p: f"+{_points(p)}"),
+    ("redeemed", _("Points redeemed"), "redeem", lambda p: f"−{_points(p)}"),
+    ("expired", _("Points expired"), "hourglass_bottom", lambda p: f"−{_points(p)}"),
+    ("adjusted", _("Points adjusted"), "edit_note", _signed),
+):
+    add_event_words(f"urm.points.{_name}", EventWords(_label, _icon, _detail, _ledger, "loyalty.view"))
 add_event_words(
     "urm.tier.changed",
     EventWords(_("Tier changed"), "military_tech", lambda p: f"{p.get('before') or '–'} → {p.get('after') or '–'}"),

@@ -1,6 +1,18 @@
 """People in the admin. Other apps add to the list and the timeline through `members.admin.extensions`."""
 
-from members.admin import attributes, consents, events, home, member, panels, parked, properties, sources, tags
+from members.admin import (
+    attributes,
+    consents,
+    events,
+    home,
+    member,
+    panels,
+    parked,
+    properties,
+    sources,
+    tags,
+    timeline,
+)
 
 __all__ = [
     "attributes",
@@ -13,4 +25,5 @@ __all__ = [
     "properties",
     "sources",
     "tags",
+    "timeline",
 ]

@@ -34,11 +34,17 @@ class TagOrigin:
 
 @dataclass(frozen=True)
 class EventWords:
-    """How an event reads in the timeline; `detail` makes a short text (or safe HTML) of its properties."""
+    """How an event reads in the timeline; `detail` makes a short text (or safe HTML) of its properties.
+
+    `link` gives the address of what it is about (the segment entered, the campaign of a message) to those who have
+    `capability`.
+    """
 
     label: str | Promise
     icon: str = "bolt"
     detail: Callable[[dict[str, Any]], Any] | None = None
+    link: Callable[[dict[str, Any], Member], str] | None = None
+    capability: str = ""
 
 
 TagOrigins = Callable[[int, Sequence[int]], Mapping[int, TagOrigin]]

@@ -1,18 +1,14 @@
-"""What this app shows of a member: profile, tags, consents and the timeline."""
+"""What this app shows of a member: profile, tags, consents; the timeline has a module of its own."""
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from django.db.models import Max, Sum
+from django.db.models import Max
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
-from django.utils.http import urlencode
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from members.admin.extensions import EventWords, add_event_words, tag_origins, words_for
+from members.admin.extensions import EventWords, add_event_words, tag_origins
 from members.models import (
     AttributeDefinition,
     Confirmation,
@@ -20,18 +16,15 @@ from members.models import (
     ConsentPurpose,
     ConsentRecord,
     DailyCount,
-    EventName,
     Member,
     MemberTag,
     Suppression,
     Tag,
 )
-from members.queries import TimelineEntry, timeline
 from urm.tenancy.middleware import WorkspaceRequest
 from urm.ui.pages import staff_may
 from urm.ui.panels import panel
 
-PAGE = 50
 SHOWN_RECORDS = 5
 
 add_event_words("urm.member.created", EventWords(_("Became a member"), "person_add", lambda p: p.get("source") or ""))
@@ -87,7 +80,7 @@ def profile(request: WorkspaceRequest, member: Member) -> dict[str, Any]:
         one = definitions.get(name)
         label = ((one.label_zh if chinese else "") or one.label_en or name) if one else name
         if value is not None:
-            attributes.append((label, _readable(value)))
+            attributes.append((label, readable(value)))
     return {"facts": facts, "attributes": attributes, "member": member}
 
 
@@ -137,63 +130,7 @@ def consents(request: WorkspaceRequest, member: Member) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class TimelineRow:
-    entry: TimelineEntry
-    words: EventWords
-    detail: Any
-    properties: list[tuple[str, str]]
-
-
-@panel("member", title="", capability="members.view", template="members/panels/timeline.html", order=90, width="full")
-def member_timeline(request: WorkspaceRequest, member: Member) -> dict[str, Any]:
-    chosen = request.GET.getlist("event")
-    before = _position(request.GET.get("before", ""))
-    entries = timeline(member, before=before, names=chosen or None, limit=PAGE + 1)
-    shown = entries[:PAGE]
-    counts = {
-        row["name_id"]: row["n"]
-        for row in DailyCount.objects.filter(member_id=member.pk).values("name_id").annotate(n=Sum("count"))
-    }
-    names = [
-        (name, words_for(name).label, counts[pk], name in chosen)
-        for pk, name in EventName.objects.filter(id__in=counts).order_by("name").values_list("id", "name")
-    ]
-    address = reverse("admin:members_member_change", args=[member.pk])
-    earlier = ""
-    if len(entries) > PAGE:
-        last = shown[-1]
-        query = [("event", name) for name in chosen] + [("before", f"{last.occurred_at.isoformat()}~{last.id}")]
-        earlier = f"{address}?{urlencode(query)}#timeline"
-    return {
-        "rows": [_row(entry) for entry in shown],
-        "names": names,
-        "chosen": chosen,
-        "earlier": earlier,
-        "newest": f"{address}#timeline" if before else "",
-        "member": member,
-        "address": address,
-    }
-
-
-def _position(text: str) -> tuple[datetime, int] | None:
-    """`2026-01-31T12:00:00+00:00~42`, as the link to earlier events says; anything else is the newest page."""
-    moment, _tilde, number = text.partition("~")
-    try:
-        at = parse_datetime(moment)
-    except ValueError:
-        return None
-    return (at, int(number)) if at and at.tzinfo and number.isdigit() and len(number) < 19 else None
-
-
-def _row(entry: TimelineEntry) -> TimelineRow:
-    words = words_for(entry.name)
-    if words.detail:
-        return TimelineRow(entry, words, words.detail(entry.properties), [])
-    return TimelineRow(entry, words, "", [(name, _readable(value)) for name, value in entry.properties.items()])
-
-
-def _readable(value: Any) -> str:
+def readable(value: Any) -> str:
     """A JSON value in a few words."""
     if isinstance(value, bool):
         return str(_("yes") if value else _("no"))

@@ -1,10 +1,12 @@
 """Members by external id, and what hangs on one: timeline and tags."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from django_filters import CharFilter, IsoDateTimeFilter
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.response import Response
 
@@ -142,6 +144,17 @@ class MemberDetail(ApiView):
         return Response(status=202)
 
 
+def _moment(request: ApiRequest, name: str) -> datetime | None:
+    given = request.query_params.get(name)
+    if given is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(given)
+        return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise invalid({name: ["Must be an ISO 8601 date and time, such as 2026-03-01T09:30:00Z."]}) from None
+
+
 class Timeline(ApiView):
     required_scope = "members.view"
 
@@ -149,24 +162,40 @@ class Timeline(ApiView):
         "Read a member's timeline",
         answer=shapes.TimelineOut,
         many=True,
-        parameters=[OpenApiParameter("name", str, many=True, description="Only events of these names.")],
+        parameters=[
+            OpenApiParameter("name", str, many=True, description="Only events of these names."),
+            OpenApiParameter(
+                "kind",
+                str,
+                many=True,
+                description="Only events of these kinds: behaviour for what the member did; else the second word of "
+                "the platform's own names, such as segment, stage, tag, message, points.",
+            ),
+            OpenApiParameter("from", OpenApiTypes.DATETIME, description="Happened at or after."),
+            OpenApiParameter("before", OpenApiTypes.DATETIME, description="Happened before."),
+        ],
         example={
-            "id": 4711,
-            "name": "purchase",
-            "occurred_at": "2026-03-01T09:30:00Z",
-            "amount": "59.9000",
-            "properties": {"store": "Main St"},
+            "id": 4712,
+            "name": "urm.segment.entered",
+            "kind": "segment",
+            "occurred_at": "2026-03-01T09:30:01Z",
+            "amount": None,
+            "properties": {"segment": 3, "title": "Big spenders", "cause": 4711},
             "trusted": True,
+            "cause": {"id": 4711, "name": "purchase", "occurred_at": "2026-03-01T09:30:00Z", "amount": "59.9000"},
         },
-        description="Newest first: what the member did and what was done to the member.",
+        description="Newest first: what the member did and what was done to the member, with the event that caused it.",
     )
     def get(self, request: ApiRequest, external_id: str) -> HttpResponseBase:
-        refuse_unknown(request, PAGE_PARAMETERS | {"name"})
+        refuse_unknown(request, PAGE_PARAMETERS | {"name", "kind", "from", "before"})
         limit = limit_of(request)
         rows = queries.timeline(
             member_or_404(external_id),
             before=tuple(values) if (values := cursor_values(request)) else None,
             names=request.query_params.getlist("name") or None,
+            kinds=request.query_params.getlist("kind") or None,
+            start=_moment(request, "from"),
+            end=_moment(request, "before"),
             limit=limit + 1,
         )
         page = rows[:limit]

@@ -36,13 +36,22 @@ class MemberOut(serializers.Serializer[Member]):
         return ids
 
 
+class TimelineCauseOut(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    occurred_at = serializers.DateTimeField()
+    amount = serializers.DecimalField(max_digits=18, decimal_places=4, allow_null=True)
+
+
 class TimelineOut(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     name = serializers.CharField(help_text="Names beginning with urm. are the platform's own.")
+    kind = serializers.CharField(help_text="`behaviour`, or the second word of the platform's own name.")
     occurred_at = serializers.DateTimeField()
     amount = serializers.DecimalField(max_digits=18, decimal_places=4, allow_null=True)
     properties = serializers.DictField()
     trusted = serializers.BooleanField(help_text="Sent with a secret key; only these earn points and count as revenue.")
+    cause = TimelineCauseOut(allow_null=True, help_text="The event that this one came of, where one is known.")
 
 
 class ConsentIn(serializers.Serializer[Any]):

@@ -1,30 +1,15 @@
 """Reads: searching members, one member's timeline, what is going on in the log."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
-import orjson
 from django.db import connection
 from django.db.models import Min, QuerySet, Sum
 
-from members.models import DirtyMember, EventName, Identity, InboxEntry, Member, MemberState, Tag
-from members.queries.merging import history_ids
-from urm.tenancy.context import require_tenant
-
-
-@dataclass(frozen=True, slots=True)
-class TimelineEntry:
-    """One event of a member; (`occurred_at`, `id`) is its place in the timeline."""
-
-    id: int
-    name: str
-    occurred_at: datetime
-    amount: Decimal | None
-    properties: dict[str, Any]
-    trusted: bool
+from members.models import DirtyMember, Identity, InboxEntry, Member, MemberState, Tag
+from members.queries.timelines import TimelineEntry as TimelineEntry
+from members.queries.timelines import timeline as timeline
 
 
 def live_members() -> QuerySet[Member]:
@@ -49,35 +34,6 @@ def search_members(text: str, queryset: QuerySet[Member] | None = None) -> Query
 def member_by_identity(value: str, kind: str = Identity.Kind.EXTERNAL_ID) -> Member | None:
     identity = Identity.objects.select_related("member").filter(kind=kind, value=value).first()
     return identity.member if identity and identity.member.erased_at is None else None
-
-
-def timeline(
-    member: Member,
-    *,
-    before: tuple[datetime, int] | None = None,
-    names: Sequence[str] | None = None,
-    limit: int = 50,
-) -> list[TimelineEntry]:
-    """Newest first; `before` is the place of the last entry already seen, `names` keeps only those events."""
-    known = dict(EventName.objects.values_list("id", "name"))
-    conditions = ["tenant_id = %s", "member_id = ANY (%s)"]
-    parameters: list[Any] = [require_tenant(), history_ids([member.pk])]
-    if before is not None:
-        conditions.append("(occurred_at, id) < (%s, %s)")
-        parameters += before
-    if names is not None:
-        conditions.append("name_id = ANY (%s)")
-        parameters.append([pk for pk, name in known.items() if name in set(names)])
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, name_id, occurred_at, amount, properties::text, trusted FROM members_event "
-            f"WHERE {' AND '.join(conditions)} ORDER BY occurred_at DESC, id DESC LIMIT %s",
-            [*parameters, limit],
-        )
-        return [
-            TimelineEntry(pk, known[name], occurred, amount, orjson.loads(properties), trusted)
-            for pk, name, occurred, amount, properties, trusted in cursor.fetchall()
-        ]
 
 
 def inbox_is_absorbed(entry_id: int) -> bool:

@@ -38,8 +38,15 @@ def _stage_step(properties: dict[str, Any]) -> str:
     return " → ".join(str(properties[name]) for name in ("previous", "stage") if properties.get(name))
 
 
-add_event_words("urm.segment.entered", EventWords(_("Entered a segment"), "login", _segment_title))
-add_event_words("urm.segment.left", EventWords(_("Left a segment"), "logout", _segment_title))
+def _why(properties: dict[str, Any], member: Member) -> str:
+    segment = properties.get("segment")
+    return f"{reverse('admin:segment_why', args=[segment])}?member={member.pk}" if isinstance(segment, int) else ""
+
+
+add_event_words(
+    "urm.segment.entered", EventWords(_("Entered a segment"), "login", _segment_title, _why, "segments.view")
+)
+add_event_words("urm.segment.left", EventWords(_("Left a segment"), "logout", _segment_title, _why, "segments.view"))
 add_event_words("urm.stage.changed", EventWords(_("Stage changed"), "stairs", _stage_step))
 
 
