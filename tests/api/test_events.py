@@ -32,10 +32,12 @@ def test_event_is_kept_and_work_is_woken(api: ApiClient, acme: Tenant, django_ca
     del entry["id"]
     assert entry == {
         "name": "purchase",
+        "kind": "behaviour",
         "occurred_at": "2026-03-01T09:30:00Z",
         "amount": "12.9000",
         "properties": {},
         "trusted": True,
+        "cause": None,
     }
 
 
