@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "axes",
     "urm.tenancy",
+    "urm.privacy",
     "urm.audit",
     "urm.rules",
     "urm.rest",

@@ -1,0 +1,28 @@
+"""What was sent to whom. Rendered messages are never stored; the mail server's words may quote an address."""
+
+from django.utils.translation import gettext_lazy as _
+
+from urm.privacy import BLANK, Table, declare
+
+declare(
+    Table("campaigns_message", neutral="id tenant_id name subject format body text sender_name created_at updated_at"),
+    Table(
+        "campaigns_campaign",
+        neutral="id tenant_id name segment_id message_id channel purpose state scheduled_at local_time time_zone "
+        "created_at launched_at finished_at",
+        staff="created_by launched_by",
+    ),
+    Table("campaigns_run", neutral="id tenant_id campaign_id fire_at audience started_at finished_at"),
+    Table("campaigns_link", neutral="id tenant_id campaign_id number url"),
+    Table(
+        "campaigns_delivery",
+        title=_("Messages to you"),
+        person="member_id",
+        personal="detail",
+        pseudonymous="member_id",
+        neutral="tenant_id run_id state reason attempts due_at token sent_at opened_at machine_opened_at clicked_at "
+        "clicked_links unsubscribed_at",
+        hidden="tenant_id member_id due_at token attempts",
+        erase=BLANK,
+    ),
+)

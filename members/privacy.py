@@ -1,0 +1,239 @@
+"""What this app knows of people: who they are, what they allow, what they did."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from django.utils.translation import gettext_lazy as _
+
+from members.models import Identity, InboxEntry
+from urm.privacy import BLANK, DROP, Forget, Person, Table, declare
+from urm.privacy.registry import LookUp, execute
+
+
+def _forget_in_inbox(person: Person) -> None:
+    """Take the person's items out of requests that wait to be absorbed; the others of a request stay."""
+    own = set(Identity.objects.filter(member_id__in=person.ids).values_list("kind", "value"))
+    rows = execute(
+        "SELECT id FROM members_inboxentry WHERE tenant_id = {tenant} AND (body ILIKE ANY({addresses}) "
+        "OR body ~ ('\"m\":(' || array_to_string({members}, '|') || ')[,}}]')) FOR UPDATE",
+        person,
+    )
+    for entry in InboxEntry.objects.filter(pk__in=[pk for (pk,) in rows]):
+        items = orjson.loads(entry.body)
+        left = [item for item in items if not _is_of(item, person, own)]
+        if not left:
+            entry.delete()
+        elif len(left) < len(items):
+            entry.items, entry.body = len(left), orjson.dumps(left).decode()
+            entry.save(update_fields=["items", "body"])
+
+
+def _is_of(item: dict[str, Any], person: Person, own: Iterable[tuple[str, str]]) -> bool:
+    if item.get("m") in person.ids or (item.get("i"), item.get("v")) in own:
+        return True
+    text = orjson.dumps(item).decode().lower()
+    return any(word.lower() in text for word in person.addresses)
+
+
+def _forget_in_parked(person: Person) -> None:
+    execute(
+        "DELETE FROM members_parkedevent WHERE tenant_id = {tenant} AND (member_id = ANY({members}) "
+        "OR body::text ILIKE ANY({addresses}) OR reason ILIKE ANY({addresses}))",
+        person,
+    )
+
+
+def _forget_in_records(person: Person) -> None:
+    """Append-only for the application: a function of the owner's blanks, and can do nothing else."""
+    execute("SELECT app.blank_consent_records({members})", person)
+
+
+def _forget_suppressed(person: Person) -> None:
+    """The address stays suppressed: by its digest, and without its text."""
+    execute(
+        "UPDATE members_suppression SET address = NULL, "
+        "reason = CASE WHEN reason IN ('bounced', 'complained', 'requested') THEN reason ELSE 'requested' END "
+        "WHERE tenant_id = {tenant} AND (digest = ANY({digests}) OR reason ILIKE ANY({words}))",
+        person,
+    )
+
+
+declare(
+    # Identities last but one, the member last: what comes before finds its rows by them.
+    Table(
+        "members_inboxentry",
+        personal="body",
+        neutral="id tenant_id received_at items",
+        erase=Forget(_forget_in_inbox),
+    ),
+    Table(
+        "members_parkedevent",
+        person="member_id",
+        personal="body reason",
+        pseudonymous="id member_id event_id",
+        neutral="tenant_id consumer received_at parked_at",
+        erase=Forget(_forget_in_parked),
+    ),
+    Table(
+        "members_event",
+        title=_("What happened"),
+        person="member_id",
+        personal="properties",
+        pseudonymous="id member_id",
+        neutral="tenant_id received_at name_id occurred_at amount trusted",
+        hidden="tenant_id received_at trusted member_id",
+        look_up={"name_id": LookUp("members_eventname", "name", _("event"))},
+        erase=BLANK,
+    ),
+    Table(
+        "members_retractedevent",
+        person="member_id",
+        pseudonymous="id member_id event_id",
+        neutral="tenant_id name_id occurred_at received_at amount trusted retracted_at",
+    ),
+    Table("members_eventkey", pseudonymous="key event_id", neutral="tenant_id"),
+    Table(
+        "members_daily",
+        person="member_id",
+        pseudonymous="member_id",
+        neutral="tenant_id name_id day count amount_count amount_sum amount_min amount_max first_at last_at",
+    ),
+    Table(
+        "members_eventname",
+        neutral="tenant_id id name platform created_at count last_at has_amount label_en label_zh description hidden "
+        "strict",
+    ),
+    Table(
+        "members_eventproperty",
+        neutral="id tenant_id event_id name type seen_types conflict_at first_at last_at label_en label_zh "
+        "description hidden personal",
+    ),
+    Table("members_cursor", neutral="id tenant_id consumer received_at event_id absorbed duplicates"),
+    Table(
+        "members_consentrecord",
+        title=_("What you allowed and withdrew"),
+        person="member_id",
+        personal="source wording recorded_by proof",
+        pseudonymous="id member_id",
+        neutral="tenant_id channel purpose granted at",
+        hidden="tenant_id member_id",
+        erase=Forget(_forget_in_records),
+    ),
+    Table(
+        "members_consent",
+        title=_("What you allow"),
+        person="member_id",
+        personal="channel purpose granted at",
+        pseudonymous="id member_id",
+        neutral="tenant_id",
+        hidden="tenant_id member_id id",
+        erase=DROP,
+    ),
+    Table(
+        "members_consentpurpose",
+        neutral="id tenant_id key name_en name_zh position double_opt_in offered",
+    ),
+    Table(
+        "members_consentwording",
+        neutral="id tenant_id purpose_id language version text created_at",
+        staff="created_by",
+    ),
+    Table(
+        "members_suppression",
+        title=_("Addresses that get nothing"),
+        rows="digest = ANY({digests})",
+        personal="address reason",
+        pseudonymous="digest",
+        neutral="id tenant_id channel created_at",
+        hidden="tenant_id digest id",
+        erase=Forget(_forget_suppressed),
+    ),
+    Table(
+        "members_confirmation",
+        title=_("Links we sent you to confirm something"),
+        person="member_id",
+        personal="address source wording detail",
+        pseudonymous="id member_id",
+        neutral="tenant_id kind channel purpose created_at expires_at confirmed_at state tries due_at sent_at",
+        hidden="tenant_id member_id tries due_at",
+        erase=DROP,
+    ),
+    Table(
+        "members_membertag",
+        title=_("Tags"),
+        person="member_id",
+        personal="tag_id since expires_at added_by",
+        pseudonymous="id member_id",
+        neutral="tenant_id",
+        hidden="tenant_id member_id id",
+        look_up={"tag_id": LookUp("members_tag", "name", _("tag"))},
+        erase=DROP,
+    ),
+    Table(
+        "members_memberstate",
+        person="member_id",
+        personal="segment_ids tag_ids stage_id stage_since previous_stage_id next_at",
+        pseudonymous="member_id",
+        neutral="tenant_id",
+        erase=DROP,
+    ),
+    Table("members_dirtymember", pseudonymous="member_id", neutral="tenant_id marked_at cause_id"),
+    Table("members_acquisitionsource", neutral="id tenant_id code name kind landing_url learned created_at"),
+    Table(
+        "members_memberacquisition",
+        title=_("How you came to us"),
+        person="member_id",
+        personal="medium campaign term content referrer landing_page",
+        pseudonymous="member_id",
+        neutral="tenant_id source_id at",
+        hidden="tenant_id member_id",
+        look_up={"source_id": LookUp("members_acquisitionsource", "name", _("source"))},
+        erase=BLANK,
+    ),
+    Table(
+        "members_membermerge",
+        rows="(survivor_id = ANY({members}) OR other_id = ANY({members}))",
+        personal="changes tags state",
+        pseudonymous="id survivor_id other_id",
+        neutral="tenant_id reason merged_at unmerged_at",
+        staff="merged_by unmerged_by",
+        blank={"tags": "'{{}}'"},
+        erase=BLANK,
+    ),
+    Table(
+        "members_duplicatecandidate",
+        rows="(first_id = ANY({members}) OR second_id = ANY({members}))",
+        pseudonymous="id first_id second_id",
+        neutral="tenant_id reason found_at dismissed_at",
+        staff="dismissed_by",
+        erase=DROP,
+    ),
+    Table("members_identitysettings", neutral="id tenant_id merge_kinds"),
+    Table(
+        "members_attributedefinition",
+        neutral="id tenant_id name type label_en label_zh choices personal",
+    ),
+    Table("members_tag", neutral="tenant_id id name group kind description created_at"),
+    Table(
+        "members_identity",
+        title=_("Ids by which we know you"),
+        person="member_id",
+        personal="kind value from_profile logged_as",
+        pseudonymous="id member_id",
+        neutral="tenant_id created_at",
+        hidden="tenant_id member_id id from_profile logged_as",
+        erase=DROP,
+    ),
+    Table(
+        "members_member",
+        title=_("Profile"),
+        person="id",
+        personal="external_id email phone first_name last_name birthday gender language city region country source "
+        "attributes search_text",
+        pseudonymous="id merged_into_id",
+        neutral="tenant_id first_seen_at created_at updated_at erasure_requested_at erased_at",
+        hidden="tenant_id search_text",
+        erase=BLANK,
+    ),
+)

@@ -1,0 +1,50 @@
+"""Who is in what: derived, so it goes; the history of entries and exits stays as numbers."""
+
+from django.utils.translation import gettext_lazy as _
+
+from urm.privacy import DROP, Table, declare
+from urm.privacy.registry import LookUp
+
+_RULED = "tenant_id rule stale problem"
+
+declare(
+    Table("segments_segment", neutral=f"{_RULED} id name description kind value_proposition created_at updated_at"),
+    Table("segments_stage", neutral=f"{_RULED} id key label_en label_zh position flow"),
+    Table("segments_tagrule", neutral=f"{_RULED} tag_id keep_days"),
+    Table(
+        "segments_staticmember",
+        title=_("Lists you are on"),
+        person="member_id",
+        personal="segment_id added_at added_by",
+        pseudonymous="id member_id",
+        neutral="tenant_id",
+        hidden="tenant_id member_id id",
+        look_up={"segment_id": LookUp("segments_segment", "name", _("list"))},
+        erase=DROP,
+    ),
+    Table(
+        "segments_score",
+        title=_("Scores"),
+        person="member_id",
+        personal="name value computed_at explanation",
+        pseudonymous="id member_id",
+        neutral="tenant_id",
+        hidden="tenant_id member_id id",
+        erase=DROP,
+    ),
+    Table(
+        "segments_kepttag",
+        person="member_id",
+        pseudonymous="id member_id",
+        neutral="tenant_id tag_id until",
+        erase=DROP,
+    ),
+    Table(
+        "segments_change",
+        title=_("Segments, tags and stages over time"),
+        person="member_id",
+        pseudonymous="id member_id event_id",
+        neutral="tenant_id kind target_id entered at cause",
+        hidden="tenant_id member_id event_id",
+    ),
+)
