@@ -1,12 +1,13 @@
 """What this app knows of people: who they are, what they allow, what they did."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Container
 from typing import Any
 
 import orjson
 from django.utils.translation import gettext_lazy as _
 
-from members.models import Identity, InboxEntry
+from members.models import Identity, InboxEntry, ParkedEvent
 from urm.privacy import BLANK, DROP, Forget, Person, Table, declare
 from urm.privacy.registry import LookUp, execute
 
@@ -16,8 +17,10 @@ def _forget_in_inbox(person: Person) -> None:
     own = set(Identity.objects.filter(member_id__in=person.ids).values_list("kind", "value"))
     rows = execute(
         "SELECT id FROM members_inboxentry WHERE tenant_id = {tenant} AND (body ILIKE ANY({addresses}) "
+        "OR body LIKE ANY(%(values)s::text[]) "
         "OR body ~ ('\"m\":(' || array_to_string({members}, '|') || ')[,}}]')) FOR UPDATE",
         person,
+        values=[f'%"{value}"%' for _kind, value in own],
     )
     for entry in InboxEntry.objects.filter(pk__in=[pk for (pk,) in rows]):
         items = orjson.loads(entry.body)
@@ -29,19 +32,36 @@ def _forget_in_inbox(person: Person) -> None:
             entry.save(update_fields=["items", "body"])
 
 
-def _is_of(item: dict[str, Any], person: Person, own: Iterable[tuple[str, str]]) -> bool:
+def _is_of(item: dict[str, Any], person: Person, own: Container[tuple[Any, Any]]) -> bool:
     if item.get("m") in person.ids or (item.get("i"), item.get("v")) in own:
         return True
-    text = orjson.dumps(item).decode().lower()
-    return any(word.lower() in text for word in person.addresses)
+    return person.is_mentioned_in(orjson.dumps(item).decode())
+
+
+def _forget_in_log(person: Person) -> None:
+    """The person's own events lose their properties; what others' events say of the person is struck out."""
+    execute(
+        "UPDATE members_event SET properties = '{{}}' WHERE tenant_id = {tenant} AND member_id = ANY({members})", person
+    )
+    if person.addresses:
+        written = [re.escape(orjson.dumps(address).decode()[1:-1]) for address in person.addresses]
+        execute(
+            "UPDATE members_event SET properties = regexp_replace(properties::text, %(pattern)s, '…', 'gi')::jsonb "
+            "WHERE tenant_id = {tenant} AND properties::text ILIKE ANY({addresses}) "
+            "AND properties::text ~* %(pattern)s",
+            person,
+            pattern=rf"(?<![\w.+-])({'|'.join(written)})(?![\w-])",
+        )
 
 
 def _forget_in_parked(person: Person) -> None:
-    execute(
-        "DELETE FROM members_parkedevent WHERE tenant_id = {tenant} AND (member_id = ANY({members}) "
-        "OR body::text ILIKE ANY({addresses}) OR reason ILIKE ANY({addresses}))",
+    found = execute(
+        "SELECT id, coalesce(member_id = ANY({members}), false), body::text || ' ' || reason FROM members_parkedevent "
+        "WHERE tenant_id = {tenant} AND (member_id = ANY({members}) OR body::text ILIKE ANY({addresses}) "
+        "OR reason ILIKE ANY({addresses}))",
         person,
     )
+    ParkedEvent.objects.filter(pk__in=[pk for pk, own, text in found if own or person.is_mentioned_in(text)]).delete()
 
 
 def _forget_in_records(person: Person) -> None:
@@ -84,7 +104,7 @@ declare(
         neutral="tenant_id received_at name_id occurred_at amount trusted",
         hidden="tenant_id received_at trusted member_id",
         look_up={"name_id": LookUp("members_eventname", "name", _("event"))},
-        erase=BLANK,
+        erase=Forget(_forget_in_log),
     ),
     Table(
         "members_retractedevent",
@@ -209,6 +229,7 @@ declare(
         staff="dismissed_by",
         erase=DROP,
     ),
+    Table("members_erasure", pseudonymous="id member_id", neutral="tenant_id requested_at erased_at"),
     Table("members_identitysettings", neutral="id tenant_id merge_kinds"),
     Table(
         "members_attributedefinition",

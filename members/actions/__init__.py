@@ -7,9 +7,10 @@ from members.actions.confirmations import (
 )
 from members.actions.consents import publish_wording, recompute_consents, record_consent, withdraw_everything
 from members.actions.duplicates import change_merge_kinds, dismiss_duplicate, find_duplicates
+from members.actions.erasure import erase_member, replay_erasures
 from members.actions.events import EventError, accept_events, canonical_event, canonical_identify, emit, mark_dirty
 from members.actions.identify import identify_member
-from members.actions.members import MemberError, erase_member, request_erasure, upsert_member
+from members.actions.members import MemberError, request_erasure, upsert_member
 from members.actions.merging import MergeError, merge_members, unmerge_members
 from members.actions.retraction import UnknownEventError, correct_event, delete_event
 from members.actions.suppressions import lift_suppression, suppress_address
@@ -46,6 +47,7 @@ __all__ = [
     "recompute_consents",
     "record_consent",
     "remove_tag",
+    "replay_erasures",
     "request_erasure",
     "send_confirmations",
     "suppress_address",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -16,16 +16,12 @@ from members.actions.recognition import IdTakenError, take_ids
 from members.events import MemberCreated, MemberUpdated
 from members.models import (
     AttributeDefinition,
-    Consent,
     Identity,
     Member,
-    MemberState,
-    MemberTag,
-    ParkedEvent,
 )
+from members.queries.person import survivor_of
 from urm.audit.actions import record
 from urm.audit.actor import current_actor
-from urm.tenancy.context import require_tenant
 from urm.tenancy.work import wake
 
 TEXT_FIELDS = {
@@ -96,29 +92,12 @@ def fill_member(member: Member, traits: Mapping[str, Any]) -> set[str]:
 
 
 def request_erasure(*, member: Member) -> None:
-    """Mark the member for erasure; a worker does it. Asking twice changes nothing."""
+    """Mark the member (or who they were merged into) for erasure; a worker does it. Asking twice changes nothing."""
     with transaction.atomic():
+        member = survivor_of(member)
         if Member.objects.filter(pk=member.pk, erasure_requested_at=None).update(erasure_requested_at=timezone.now()):
             record(verb="member.request_erasure", target=member, target_label=f"#{member.pk}")
             transaction.on_commit(lambda: wake("erase"))
-
-
-def erase_member(*, member: Member) -> None:
-    """Blank everything personal; the row, its log without properties, and the figures stay."""
-    with transaction.atomic():
-        for name in (*PROFILE_FIELDS, "external_id"):
-            setattr(member, name, None)
-        member.attributes = {}
-        member.erased_at = timezone.now()
-        member.save()
-        for model in (Identity, MemberTag, Consent, MemberState, ParkedEvent):
-            model.objects.filter(member=member).delete()
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE members_event SET properties = '{}' WHERE tenant_id = %s AND member_id = %s",
-                [require_tenant(), member.pk],
-            )
-        record(verb="member.erase", target=member, target_label=f"#{member.pk}")
 
 
 def clean_traits(traits: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 from members.models.acquisition import AcquisitionSource, MemberAcquisition
 from members.models.confirmation import Confirmation
 from members.models.consent import Channel, Consent, ConsentPurpose, ConsentRecord, ConsentWording, Suppression
+from members.models.erasure import Erasure
 from members.models.log import Cursor, DailyCount, Event, EventKey, EventName, InboxEntry, ParkedEvent
 from members.models.member import AttributeDefinition, Identity, Member
 from members.models.merge import DuplicateCandidate, IdentitySettings, MemberMerge, RetractedEvent
@@ -20,6 +21,7 @@ __all__ = [
     "DailyCount",
     "DirtyMember",
     "DuplicateCandidate",
+    "Erasure",
     "Event",
     "EventKey",
     "EventName",

@@ -17,7 +17,7 @@ def _forget_in_jobs(person: Person) -> None:
 
 
 def _forget_in_files(person: Person) -> None:
-    """Files that mention the person go; so do packed ones, which cannot be searched: an export is quickly made again."""
+    """Files that mention the person go; packed ones too, which cannot be searched: they are quickly made again."""
     words = [word.lower().encode() for word in person.words]
     for file in File.objects.all():
         if file.name.lower().endswith((".xlsx", ".zip", ".gz")) or _mentions(file, words):

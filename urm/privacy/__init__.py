@@ -6,7 +6,7 @@ An app says in its `privacy.py` what each of its tables holds::
         Table(
             "feedback_answer",
             title=_("Your answers"),                    # in the export; left out for what only machines read
-            rows="response_id IN (SELECT id FROM feedback_response WHERE tenant_id = {tenant} AND member_id = ANY({members}))",
+            rows="response_id IN (SELECT …)",           # whose rows are whose; `person` where it is a column
             personal="text",                            # says something of who somebody is
             pseudonymous="id response_id",              # leads to a person only through the member's row
             neutral="tenant_id question_id number",

@@ -8,7 +8,8 @@ declare(
     Table("tenancy_role", neutral="id tenant_id name created_at", staff="user_id"),
     Table(
         "tenancy_apikey",
-        neutral="id tenant_id name kind prefix hash scopes allowed_origins created_at expires_at last_used_at revoked_at",
+        neutral="id tenant_id name kind prefix hash scopes allowed_origins created_at expires_at last_used_at "
+        "revoked_at",
     ),
     Table("tenancy_wakeup", neutral="id tenant_id work due_at"),
     Table("django_migrations", neutral="id app name applied"),

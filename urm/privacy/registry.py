@@ -1,5 +1,6 @@
 """The registry itself, and the SQL that it makes."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -26,6 +27,12 @@ class Person:
     @property
     def words(self) -> tuple[str, ...]:
         return (*self.addresses, *self.names)
+
+    def is_mentioned_in(self, text: str) -> bool:
+        """Whether an address stands in the text by itself, and not as a part of somebody else's."""
+        return any(
+            re.search(rf"(?<![\w.+-]){re.escape(address)}(?![\w-])", text, re.IGNORECASE) for address in self.addresses
+        )
 
 
 class Erase(Enum):
