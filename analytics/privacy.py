@@ -23,6 +23,13 @@ declare(
     ),
     Table("analytics_cohortcell", neutral="id tenant_id cohort month buyers orders revenue"),
     Table("analytics_dailysize", neutral="id tenant_id day kind key size"),
+    Table("analytics_rfmgrid", neutral="id tenant_id day event window_days buyers cuts computed_at stale"),
+    Table(
+        "analytics_rfmscore",
+        person="member_id",
+        pseudonymous="member_id",
+        neutral="tenant_id r f m orders amount last_at",
+    ),
     Table("analytics_staleday", neutral="tenant_id day"),
     Table("analytics_rollupstate", neutral="id tenant_id night time_zone rolled_at sized_at rebuild_requested_at"),
 )

@@ -46,5 +46,6 @@ declare(
         hidden="tenant_id id",
         look_up={"question_id": LookUp("feedback_question", "text_en", _("question"))},
         erase=BLANK,
+        blank={"text": "CASE WHEN text IS NOT NULL THEN '' END"},  # an answer has a number or a text
     ),
 )

@@ -29,7 +29,7 @@ declare(
         rows=f"(debit_account_id IN {_OWN_ACCOUNTS} OR credit_account_id IN {_OWN_ACCOUNTS})",
         personal="idempotency_key body_hash reason",
         pseudonymous="id debit_account_id credit_account_id event_id",
-        neutral="tenant_id amount kind reverses_id lot_ids lot_points occurred_at created_at",
+        neutral="tenant_id amount kind lifetime_points reverses_id lot_ids lot_points occurred_at created_at",
         hidden="tenant_id idempotency_key body_hash event_id reverses_id lot_ids lot_points debit_account_id "
         "credit_account_id",
         erase=Forget(_forget),

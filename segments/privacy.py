@@ -40,6 +40,16 @@ declare(
         erase=DROP,
     ),
     Table(
+        "segments_pendingstate",
+        person="member_id",
+        pseudonymous="member_id",
+        neutral="tenant_id segment_ids tags_on tags_off stage_id next_at",
+        erase=DROP,
+    ),
+    Table("segments_rankthreshold", neutral="id tenant_id key threshold frozen_at"),
+    Table("segments_selfcheck", pseudonymous="examples", neutral="id tenant_id at looked_at drifted"),
+    Table("segments_touchedmember", pseudonymous="member_id", neutral="tenant_id"),
+    Table(
         "segments_change",
         title=_("Segments, tags and stages over time"),
         person="member_id",

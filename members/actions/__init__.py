@@ -9,6 +9,7 @@ from members.actions.consents import publish_wording, recompute_consents, record
 from members.actions.duplicates import change_merge_kinds, dismiss_duplicate, find_duplicates
 from members.actions.erasure import erase_member, replay_erasures
 from members.actions.events import EventError, accept_events, canonical_event, canonical_identify, emit, mark_dirty
+from members.actions.export import export_person
 from members.actions.identify import identify_member
 from members.actions.members import MemberError, request_erasure, upsert_member
 from members.actions.merging import MergeError, merge_members, unmerge_members
@@ -37,6 +38,7 @@ __all__ = [
     "emit",
     "erase_member",
     "expire_tags",
+    "export_person",
     "find_duplicates",
     "identify_member",
     "lift_suppression",

@@ -20,7 +20,6 @@ from members.models import Confirmation, Member, Suppression
 from members.queries.languages import language_of
 from members.queries.links import confirmation_url, preferences_url
 from members.queries.permission import OBSTACLES, obstacles
-from urm.audit.actions import record
 from urm.audit.actor import Actor, acting_as
 from urm.channels.email import InvalidAddressError, Mail, Skeleton, SmtpSession, sender_of
 from urm.channels.outcome import Outcome, Result
@@ -114,9 +113,7 @@ def confirm(*, confirmation: Confirmation) -> Confirmation:
                 at=row.confirmed_at,
                 proof=f"confirmation {row.pk}, address {address_fingerprint(row.address)}",
             )
-        elif row.kind == Confirmation.Kind.DOWNLOAD:
-            record(verb="member.download", target=row.member, target_label=f"#{row.member_id}")
-        else:
+        elif row.kind == Confirmation.Kind.ERASURE:
             request_erasure(member=row.member)
     return row
 

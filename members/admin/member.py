@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import orjson
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Max, QuerySet
@@ -15,7 +16,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from members.actions import MemberError, add_tag, remove_tag, request_erasure
+from members.actions import MemberError, add_tag, export_person, remove_tag, request_erasure
+from members.actions.export import as_html, as_json
 from members.admin.extensions import member_columns, member_filters
 from members.admin.filters import (
     ConsentFilter,
@@ -121,6 +123,7 @@ class MemberAdmin(ModelAdmin):
             path("<int:pk>/edit/", wrap(self.edit), name="member_edit"),
             path("<int:pk>/tag/", wrap(require_POST(self.tag)), name="member_tag"),
             path("<int:pk>/untag/", wrap(require_POST(self.untag)), name="member_untag"),
+            path("<int:pk>/export/", wrap(require_POST(self.export)), name="member_export"),
             path("<int:pk>/erase/", wrap(require_POST(self.erase)), name="member_erase"),
             *urls,
         ]
@@ -142,6 +145,7 @@ class MemberAdmin(ModelAdmin):
             "head": render_panels(request, "member_head", member),
             "panels": render_panels(request, "member", member),
             "may_change": self.has_change_permission(request, member) and member.external_id is not None,
+            "may_export": request.user.may("members.export"),  # type: ignore[union-attr]
             "may_erase": request.user.may("members.erase"),  # type: ignore[union-attr]
         }
         return TemplateResponse(request, "members/member.html", context)
@@ -199,6 +203,19 @@ class MemberAdmin(ModelAdmin):
             messages.error(request, " ".join(error.fields.values()))
         return redirect("admin:members_member_change", pk)
 
+    @needs("members.export")
+    def export(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Everything about the person: a document to read, or the same for programs."""
+        member = self.get_object(request, str(pk))
+        sections = export_person(member=member)
+        if request.POST.get("format") == "json":
+            content, kind = orjson.dumps(as_json(sections), option=orjson.OPT_INDENT_2), "json"
+        else:
+            content, kind = as_html(sections).encode(), "html"
+        response = HttpResponse(content, content_type=f"{_TYPES[kind]}; charset=utf-8")
+        response.headers["Content-Disposition"] = f'attachment; filename="member-{member.pk}.{kind}"'
+        return response
+
     @needs("members.erase")
     def erase(self, request: HttpRequest, pk: int) -> HttpResponse:
         member = self.get_object(request, str(pk))
@@ -207,6 +224,9 @@ class MemberAdmin(ModelAdmin):
             request, gettext("The erasure is under way: name, addresses and attributes go, anonymous figures stay.")
         )
         return redirect("admin:members_member_changelist")
+
+
+_TYPES = {"json": "application/json", "html": "text/html"}
 
 
 def _column(name: str, title: Any) -> Any:

@@ -11,7 +11,8 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.response import Response
 
 from members import queries
-from members.actions import add_tag, remove_tag, request_erasure, upsert_member
+from members.actions import add_tag, export_person, remove_tag, request_erasure, upsert_member
+from members.actions.export import as_json
 from members.actions.identities import clean_identity
 from members.api import shapes
 from members.models import Identity, Member
@@ -142,6 +143,20 @@ class MemberDetail(ApiView):
     def delete(self, request: ApiRequest, external_id: str) -> HttpResponseBase:
         request_erasure(member=member_or_404(external_id))
         return Response(status=202)
+
+
+class MemberExport(ApiView):
+    required_scope = "members.export"
+
+    @documented(
+        "Export everything about a member",
+        answer=shapes.EXPORT_OUT,
+        example={"members_member": [{"external_id": "c-1024", "first_name": "Ada"}], "members_event": []},
+        description="Every table that holds something about the person, and about all who were merged into them: "
+        "table → rows. Each export stands in the audit log.",
+    )
+    def post(self, request: ApiRequest, external_id: str) -> HttpResponseBase:
+        return Response(as_json(export_person(member=member_or_404(external_id))))
 
 
 def _moment(request: ApiRequest, name: str) -> datetime | None:

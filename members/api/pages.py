@@ -6,6 +6,7 @@ scanner or a curious program, changes nothing and sends nothing.
 
 from typing import Any
 
+import orjson
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,12 +17,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from members.actions import ask_for_download, ask_for_erasure, confirm
+from members.actions import ask_for_download, ask_for_erasure, confirm, export_person
+from members.actions.export import as_html, as_json
 from members.actions.preferences import choose_preferences, leave_everything
 from members.models import Confirmation, ConsentPurpose, ConsentWording, Member
 from members.queries.languages import language_of
 from members.queries.links import NOBODY, preferences_path, read_confirmation_token, read_preferences_token
 from members.queries.preferences import masked, preferences
+from urm.audit.actor import Actor, acting_as
 from urm.tenancy.context import tenant_context
 from urm.tenancy.models import Tenant
 
@@ -116,15 +119,18 @@ def confirmation(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _confirmation(request: HttpRequest, row: Confirmation, tenant: Tenant) -> HttpResponse:
-    if row.expires_at <= timezone.now() and row.confirmed_at is None:
+    over = row.expires_at <= timezone.now()
+    if over and (row.confirmed_at is None or row.kind == Confirmation.Kind.DOWNLOAD):
         text = _("Ask for a new one in your preferences.")
         back = {"url": preferences_path(row.member_id), "label": _("Your preferences")}
         return _page(request, "message.html", _("This link has expired"), status=410, text=text, back=back)
     if request.method == "POST":
         confirm(confirmation=row)
         row.refresh_from_db()
+        if row.kind == Confirmation.Kind.DOWNLOAD:
+            return _download(row.member, request.POST.get("format", ""))
     back = {"url": preferences_path(row.member_id), "label": _("Your preferences")}
-    if row.confirmed_at is not None:
+    if row.confirmed_at is not None and row.kind != Confirmation.Kind.DOWNLOAD:
         if row.kind == Confirmation.Kind.ERASURE:
             text = _("Everything personal is being removed. This takes a few minutes.")
             return _page(request, "message.html", _("Your data is being erased"), text=text)
@@ -143,6 +149,19 @@ def _confirmation(request: HttpRequest, row: Confirmation, tenant: Tenant) -> Ht
         purpose=purpose,
         wording=_wording(row.wording),
     )
+
+
+def _download(member: Member, wanted: str) -> HttpResponse:
+    """To keep: a document to read, or the same for programs."""
+    with acting_as(Actor("member", member.pk, f"#{member.pk}")):
+        sections = export_person(member=member)
+    if wanted == "json":
+        content, name = orjson.dumps(as_json(sections), option=orjson.OPT_INDENT_2), "my-data.json"
+    else:
+        content, name = as_html(sections).encode(), "my-data.html"
+    kind = "application/json" if wanted == "json" else "text/html; charset=utf-8"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Referrer-Policy": "no-referrer"}
+    return HttpResponse(content, content_type=kind, headers=headers)
 
 
 def _wording(reference: str) -> ConsentWording | None:

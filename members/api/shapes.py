@@ -266,6 +266,11 @@ COLLECT_EXAMPLE = {
     ],
 }
 
+EXPORT_OUT = {
+    "type": "object",
+    "additionalProperties": {"type": "array", "items": {"type": "object", "additionalProperties": True}},
+}
+
 MEMBER_EXAMPLE = {
     "external_id": "c-1024",
     "email": "ada@example.com",

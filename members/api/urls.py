@@ -7,6 +7,7 @@ urlpatterns = [
     path("collect", collect.Collect.as_view()),
     path("identify", events.Identify.as_view()),
     path("members", members.MemberList.as_view()),
+    path("members/<path:external_id>/export", members.MemberExport.as_view()),
     path("members/<path:external_id>/timeline", members.Timeline.as_view()),
     path("members/<path:external_id>/tags/<str:tag>", members.MemberTags.as_view()),
     path("members/<path:external_id>/consents", consents.MemberConsents.as_view()),

@@ -10,7 +10,7 @@ from feedback.actions import create_survey, submit_response
 from feedback.models import Question, Survey
 from loyalty.actions import adjust_points, create_reward, redeem_reward
 from loyalty.models import Reward
-from members.actions import accept_events, add_tag, canonical_event, record_consent, upsert_member
+from members.actions import accept_events, add_tag, canonical_event, record_consent, suppress_address, upsert_member
 from members.models import Member
 from segments.actions import add_to_list, create_segment
 from segments.models import Segment
@@ -108,6 +108,11 @@ def _file(n: int) -> int:
 @named("job_id")
 def _job(n: int) -> int:
     return start_job(kind="tests.count", label=f"Count {n}", total=2).pk
+
+
+@named("suppression_id")
+def _suppression(n: int) -> int:
+    return suppress_address(channel="email", address=f"gone{n}@example.com", reason="bounced")[0].pk
 
 
 def _belonging_to_the_first(n: int) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -110,8 +109,9 @@ def plant(acme: Tenant) -> Member:
         questions=[{"kind": "text", "text_en": "?", "text_zh": "？"}],
     )
     question = survey.questions.get()
-    answers = {"external_id": EXTERNAL, "answers": {str(question.pk): MENTION}}
-    api.post(f"/api/v1/surveys/{survey.pk}/responses", answers, idempotency_key=f"answer of {EMAIL}")
+    answers = {"external_id": EXTERNAL, "answers": [{"question_id": question.pk, "value": MENTION}]}
+    answer = api.post(f"/api/v1/surveys/{survey.pk}/responses", answers, idempotency_key=f"answer-of-{EMAIL}")
+    assert answer.status_code == 201, answer.content
     Invitation.objects.create(
         survey=survey, member=member, state="failed", detail=f"550 {EMAIL}", expires_at=timezone.now()
     )
@@ -136,9 +136,9 @@ def plant(acme: Tenant) -> Member:
 
 
 @pytest.fixture
-def planted(in_acme: Tenant, caplog: pytest.LogCaptureFixture) -> Iterator[Member]:
+def planted(in_acme: Tenant, caplog: pytest.LogCaptureFixture) -> Member:
     caplog.set_level(logging.DEBUG)
-    yield plant(in_acme)
+    return plant(in_acme)
 
 
 def test_person_is_planted_where_people_can_get_to(planted: Member) -> None:
@@ -241,7 +241,7 @@ def test_colleague_keeps_everything(planted: Member, in_acme: Tenant) -> None:
 
 def test_restored_backup_forgets_again(planted: Member, in_acme: Tenant) -> None:
     """As after a restore: the member is there as before, the log of erasures in the file storage is newer."""
-    stored = Member.objects.filter(pk=planted.pk).values().get()
+    stored: dict[str, Any] = dict(Member.objects.filter(pk=planted.pk).values().get())
     identities = list(Identity.objects.filter(member=planted).values())
     erase_member(member=planted)
     drain(in_acme.pk)
@@ -271,7 +271,7 @@ def test_export_holds_everything_that_was_planted(planted: Member) -> None:
     whole = json.dumps({name: section.rows for name, section in sections.items()}, ensure_ascii=False)
     assert [word for word in WORDS if word not in whole] == []
     assert sections["feedback_answer"].rows[0]["text"] == MENTION
-    assert sections["members_event"].rows[0]["name_id"] == "purchase"
+    assert "purchase" in [row["name_id"] for row in sections["members_event"].rows]
     assert sections["members_event"].labels["name_id"] == "Event"
     assert File.objects.count() == 1
 

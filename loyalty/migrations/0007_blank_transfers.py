@@ -1,4 +1,4 @@
-"""Erasing a person blanks the words and keys of their bookings. The ledger stays append-only: nothing else is possible."""
+"""Erasing a person blanks the words and keys of their bookings. The ledger stays append-only otherwise."""
 
 from django.db import migrations
 
@@ -17,6 +17,6 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("loyalty", "0004_transfer_time")]
+    dependencies = [("loyalty", "0006_merged_points_validated")]
 
     operations = [migrations.RunSQL(FUNCTION, "DROP FUNCTION app.blank_transfers(bigint[])")]
