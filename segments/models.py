@@ -97,6 +97,56 @@ class Stage(Ruled):
         return (self.label_zh if (get_language() or "").startswith("zh") else "") or self.label_en
 
 
+class StageTarget(TenantModel):
+    """How many members should enter a stage in a month, or be in it at the month's end."""
+
+    class Metric(models.TextChoices):
+        ENTERED = "entered", _("members who enter")
+        SIZE = "size", _("members in the stage")
+
+    stage = TenantForeignKey(Stage, models.CASCADE, related_name="targets", verbose_name=_("stage"))
+    month = models.DateField(_("month"))  # its first day, of the workspace's calendar
+    metric = models.CharField(_("figure"), max_length=10, choices=Metric)
+    goal = models.PositiveIntegerField(_("goal"))
+
+    class Meta:
+        verbose_name = _("stage target")
+        verbose_name_plural = _("stage targets")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "stage", "month", "metric"], name="stage_target_once"),
+            models.CheckConstraint(condition=models.Q(goal__gt=0), name="stage_target_above_zero"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stage_id} {self.month:%Y-%m} {self.metric}"
+
+
+class ValueProposition(TenantModel):
+    """What a segment's members need and get, in one language. Each change is a new version; the highest one is shown
+    and goes into messages. `wording` is the plain text that messages quote."""
+
+    segment = TenantForeignKey(Segment, models.CASCADE, related_name="propositions", verbose_name=_("segment"))
+    language = models.CharField(_("language"), max_length=10)
+    version = models.PositiveIntegerField(_("version"))
+    pain_points = models.TextField(_("pain points"), blank=True, max_length=2000)
+    selling_points = models.TextField(_("selling points"), blank=True, max_length=2000)
+    wording = models.TextField(_("plain wording"), blank=True, max_length=1000)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    created_by = models.CharField(_("created by"), max_length=200)
+
+    class Meta:
+        verbose_name = _("value proposition")
+        verbose_name_plural = _("value propositions")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "segment", "language", "version"], name="proposition_version_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.segment_id} {self.language} v{self.version}"
+
+
 class TagRule(Ruled):
     """The rule that drives a tag of kind `rule`. The tag stays for `keep_days` days after the rule ceased to hold."""
 

@@ -15,7 +15,7 @@ from members.actions.members import MemberError, request_erasure, upsert_member
 from members.actions.merging import MergeError, merge_members, unmerge_members
 from members.actions.retraction import UnknownEventError, correct_event, delete_event
 from members.actions.suppressions import lift_suppression, suppress_address
-from members.actions.tags import add_tag, create_tag, expire_tags, next_tag_expiry, remove_tag
+from members.actions.tags import add_tag, create_tag, expire_tags, next_tag_expiry, remove_tag, tag_members
 
 __all__ = [
     "EventError",
@@ -53,6 +53,7 @@ __all__ = [
     "request_erasure",
     "send_confirmations",
     "suppress_address",
+    "tag_members",
     "unmerge_members",
     "upsert_member",
     "withdraw_everything",

@@ -1,5 +1,6 @@
 """Tags put on members by people, keys and imports, and their end. Rule-driven tags are the refresh's business."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -70,6 +71,44 @@ def remove_tag(*, member: Member, name: str) -> bool:
             emit([TagRemoved(member_id=member.pk, tag=name, by=current_actor().kind)])
             _finish(member, tag, "member.remove_tag")
     return bool(removed)
+
+
+_TAG_MANY = """
+WITH added AS (
+    INSERT INTO members_membertag (tenant_id, member_id, tag_id, since, expires_at, added_by)
+    SELECT {tenant}, m.id, %(tag)s, now(), %(expires_at)s, %(by)s FROM members_member m
+    WHERE m.tenant_id = {tenant} AND m.id = ANY (%(members)s) AND m.merged_into_id IS NULL AND m.erased_at IS NULL
+    ON CONFLICT DO NOTHING RETURNING member_id
+), state AS (
+    INSERT INTO members_memberstate AS s (tenant_id, member_id, segment_ids, tag_ids)
+    SELECT {tenant}, member_id, '{{}}', ARRAY[%(tag)s] FROM added
+    ON CONFLICT (tenant_id, member_id) DO UPDATE SET tag_ids = ARRAY(
+        SELECT DISTINCT t FROM unnest(s.tag_ids || excluded.tag_ids) t ORDER BY t)
+)
+SELECT member_id FROM added ORDER BY member_id
+"""
+
+
+def tag_members(*, member_ids: Sequence[int], name: str, expires_at: datetime | None = None) -> int:
+    """Put one tag on many members at once; returns how many did not have it. Raises MemberError."""
+    name = name.strip()
+    if not 0 < len(name) <= 60 or "\x00" in name:
+        raise MemberError({"tag": _("Must be a text of 1 to 60 characters.")})
+    with transaction.atomic():
+        tag, _created = Tag.objects.get_or_create(name=name)
+        _refuse_rule_driven(tag)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _TAG_MANY.format(tenant=require_tenant()),
+                {"tag": tag.pk, "members": list(member_ids), "expires_at": expires_at, "by": current_actor().label},
+            )
+            added = [member_id for (member_id,) in cursor.fetchall()]
+        emit(TagAdded(member_id=member_id, tag=name, by=current_actor().kind) for member_id in added)
+        mark_dirty(added)
+        record(verb="tag.put_on_members", target=tag, after={"members": len(added)})
+        if expires_at is not None:
+            wake_after_commit(EXPIRY, expires_at)
+    return len(added)
 
 
 # Tags that are over leave both rooms at once; a tag that follows a rule by now is no longer ours to take.

@@ -14,6 +14,7 @@ from segments.actions.segments import (
     remove_from_list,
 )
 from segments.actions.stages import edit_stage, install_default_stages, remove_tag_rule, set_tag_rule
+from segments.actions.targets import remove_stage_target, set_stage_target
 
 __all__ = [
     "Listed",
@@ -33,7 +34,9 @@ __all__ = [
     "recompute_segments",
     "refresh_members",
     "remove_from_list",
+    "remove_stage_target",
     "remove_tag_rule",
+    "set_stage_target",
     "set_tag_rule",
     "start_recompute",
 ]

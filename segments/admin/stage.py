@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from segments.actions import edit_stage
 from segments.admin.forms import StageForm, examples
+from segments.admin.lifecycle import impact_rows
 from segments.models import Stage
 from segments.queries import rule_in_words
 from segments.queries.conditions import stage_sizes
@@ -78,21 +79,36 @@ class StageAdmin(ModelAdmin):
             raise PermissionDenied
         initial = {name: getattr(stage, name) for name in ("label_en", "label_zh", "position", "rule")}
         form = StageForm(request.POST or None, initial=initial)
+        impact: dict[str, Any] | None = None
         if request.method == "POST" and form.is_valid():
             try:
-                edit_stage(stage=stage, **form.cleaned_data)
+                if "impact" in request.POST:
+                    impact = _impact(stage, form.cleaned_data)
+                else:
+                    edit_stage(stage=stage, **form.cleaned_data)
             except RuleError as error:
                 form.add_error("rule", [f"{problem.path}: {problem.message}" for problem in error.problems])
             else:
-                messages.success(request, gettext("The stage is saved; all members are looked at again."))
-                return redirect("admin:segments_stage_changelist")
+                if impact is None:
+                    messages.success(request, gettext("The stage is saved; all members are looked at again."))
+                    return redirect("admin:segments_stage_changelist")
         context = {
             **self.admin_site.each_context(request),
             "title": stage.label,
             "parent_title": self.opts.verbose_name_plural,
             "parent_url": reverse("admin:segments_stage_changelist"),
             "form": form,
+            "impact": impact,
+            "asks_impact": True,
             "examples": examples(),
             "read_only": not self.has_change_permission(request, stage),
         }
         return TemplateResponse(request, "segments/edit.html", context)
+
+
+def _impact(stage: Stage, given: dict[str, Any]) -> dict[str, Any]:
+    """What the stages would hold with this one's rule and position as in the form."""
+    stages = list(Stage.objects.all())
+    rules = {one.pk: given["rule"] if one.pk == stage.pk and given["rule"] is not None else one.rule for one in stages}
+    order = sorted(stages, key=lambda one: (given["position"] if one.pk == stage.pk else one.position, one.pk))
+    return impact_rows(rules, [one.pk for one in order])

@@ -1,7 +1,10 @@
 """Stages, three segments and a tag that follows a rule, all computed."""
 
+from django.utils import timezone
+
 from members.models import Member
-from segments.actions import add_to_list, create_segment, install_default_stages, set_tag_rule
+from segments.actions import add_to_list, create_segment, install_default_stages, set_stage_target, set_tag_rule
+from segments.models import Stage
 from urm.tenancy.models import Tenant
 from urm.tenancy.work import drain
 
@@ -34,3 +37,6 @@ def build(tenant: Tenant) -> None:
         keep_days=30,
     )
     drain(tenant.pk)
+    month = timezone.localtime(timezone.now(), tenant.zone).date()
+    for key, metric, goal in (("conversion", "entered", 20), ("retention", "size", 50)):
+        set_stage_target(stage=Stage.objects.get(key=key), month=month, metric=metric, goal=goal)
