@@ -17,7 +17,7 @@ MAKE_WANT = Sql(
     "CREATE TEMP TABLE IF NOT EXISTS segments_want (member_id bigint, event_id bigint) ON COMMIT DELETE ROWS"
 )
 WANT = Sql("segments_want")
-_WORTH_ANALYZING = 1000
+_WORTH_ANALYZING = 5000
 _NONE = Sql("'{}'::int[]")
 _MAX_ITEMS = 1000  # events in one inbox row
 
@@ -27,21 +27,21 @@ def compute(book: RuleBook, scope: Scope, *, whole: bool, keep_next: bool = Fals
 
     `whole`: all rules are computed, so `next_at` is what they say; otherwise it can only come nearer. `keep_next`: one
     that has come is waited for nevertheless, since these members are not looked at because of it."""
-    everybody = scope.members is None
-    first = replace(scope, settle_later=everybody)
+    keep_next = keep_next or scope.members is None
+    first = replace(scope, settle_later=True)
     execute(Sql("DROP TABLE IF EXISTS segments_now"))
     # CREATE TABLE AS may read in parallel, INSERT … SELECT may not.
     making = Sql("CREATE TEMP TABLE segments_now ON COMMIT DROP AS")
-    found = execute(sql("{} {}", making, _differences(book, first, whole=whole, everybody=everybody or keep_next)))
-    if everybody:
-        found += _settle_open(book, scope, whole=whole)
+    found = execute(sql("{} {}", making, _differences(book, first, whole=whole, keep_next=keep_next)))
+    if found:
+        found += _settle_open(book, scope, whole=whole, keep_next=keep_next)
     if found > _WORTH_ANALYZING:
         execute(Sql("ANALYZE segments_now"))
     return found
 
 
-def _settle_open(book: RuleBook, scope: Scope, *, whole: bool) -> int:
-    """Look at the members that the pass over everybody left open; returns how many rows that adds."""
+def _settle_open(book: RuleBook, scope: Scope, *, whole: bool, keep_next: bool) -> int:
+    """Look at the members that the first statement left open; returns how many rows that adds."""
     execute(Sql("DROP TABLE IF EXISTS segments_open"))
     making = "CREATE TEMP TABLE segments_open ON COMMIT DROP AS SELECT member_id FROM segments_now WHERE open"
     if not (left := execute(Sql(making))):
@@ -49,10 +49,11 @@ def _settle_open(book: RuleBook, scope: Scope, *, whole: bool) -> int:
     execute(Sql("ANALYZE segments_open"))
     execute(Sql("DELETE FROM segments_now WHERE open"))
     only = replace(scope, members=Sql("segments_open"))
-    return execute(sql("INSERT INTO segments_now {}", _differences(book, only, whole=whole, everybody=True))) - left
+    again = _differences(book, only, whole=whole, keep_next=keep_next)
+    return execute(sql("INSERT INTO segments_now {}", again)) - left
 
 
-def _differences(book: RuleBook, scope: Scope, *, whole: bool, everybody: bool) -> Sql:
+def _differences(book: RuleBook, scope: Scope, *, whole: bool, keep_next: bool) -> Sql:
     """SELECT of the members for whom anything differs. OFFSET 0 has each expression written, and computed, once."""
     plan = Plan(scope, book.names, book.overrides())
     alive, state = plan.alive(), state_alias(plan)
@@ -65,7 +66,7 @@ def _differences(book: RuleBook, scope: Scope, *, whole: bool, everybody: bool) 
     nodes = [*book.segments.values(), *book.tags.values(), *book.stages.values()]
     next_at = _next_at(plan, nodes, alive)
     if not whole:
-        next_at = _not_later(next_at, state, scope, everybody=everybody)
+        next_at = _not_later(next_at, state, scope, keep_next=keep_next)
     computed = sql(
         "SELECT {} AS member_id, {} AS held, COALESCE({}.segment_ids, '{{}}') AS old_segment_ids, {} AS differ,"
         " {} AS tags_on, {} AS tags_off, {} AS keep, {} AS let_go, {} AS stage_id, {}.stage_id AS old_stage_id,"
@@ -258,10 +259,10 @@ def _array(conditions: dict[int, Sql]) -> Sql:
     return sql("array_remove(ARRAY[{}], NULL)", joined(", ", cases))
 
 
-def _not_later(next_at: Sql, state: str, scope: Scope, *, everybody: bool) -> Sql:
+def _not_later(next_at: Sql, state: str, scope: Scope, *, keep_next: bool) -> Sql:
     """Rules outside this pass may want an earlier moment. One that has come is over for the members that are looked at
     because of it, but still to be waited for by those that are not."""
-    if everybody:
+    if keep_next:
         return sql(f"LEAST({state}.next_at, {{}})", next_at)
     return sql(f"LEAST(CASE WHEN {state}.next_at > {{}} THEN {state}.next_at END, {{}})", param(scope.as_of), next_at)
 

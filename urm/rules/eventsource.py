@@ -10,10 +10,13 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 
+from django.utils import timezone
+
 from urm.rules.operands import Scope
 from urm.rules.operators import plus
 from urm.rules.sqltext import Sql, joined, param, params, sql
 from urm.rules.windows import Span
+from urm.rules.zone import MICROSECOND, shifted
 
 # Events are refused when more than 5 minutes ahead of their arrival, so none inside a window arrived long before it
 # began. A generous margin; the bound lets the planner skip whole partitions of the log.
@@ -203,9 +206,8 @@ class EventSource:
         if edges:
             cut = sql("{} OR d.first_at < d.last_at AND ({})", cut, _cut(edges))
         return sql(
-            f"SELECT {_DAY_COLUMNS}, {{}} AS cut FROM {{}} WHERE {{}}",
-            cut, self._of_members(scope, "d", self.tables.daily), joined(" AND ", conditions),
-        )  # fmt: skip
+            f"SELECT {_DAY_COLUMNS}, {{}} AS cut FROM {{}}", cut, self._day_rows(scope, joined(" AND ", conditions))
+        )
 
     def _no_previous(self) -> Sql:
         return Sql(", NULL::timestamptz AS prev_at" if self._days else "")
@@ -221,8 +223,8 @@ class EventSource:
         if inner:
             conditions.append(sql("(d.first_at = d.last_at OR NOT ({}))", _cut(inner)))
         return sql(
-            f"SELECT {_DAY_COLUMNS}{{}} FROM {{}} WHERE {{}}",
-            self._no_previous(), self._of_members(scope, "d", self.tables.daily), joined(" AND ", conditions),
+            f"SELECT {_DAY_COLUMNS}{{}} FROM {{}}",
+            self._no_previous(), self._day_rows(scope, joined(" AND ", conditions)),
         )  # fmt: skip
 
     def _cut_days(self, scope: Scope) -> Sql:
@@ -249,11 +251,13 @@ class EventSource:
             " e.occurred_at AS first_at, e.occurred_at AS last_at{}"
             " FROM {} CROSS JOIN LATERAL (SELECT e.amount, e.occurred_at FROM {} WHERE e.tenant_id = {}"
             " AND {} AND e.name_id = d.name_id AND e.occurred_at >= d.first_at"
-            " AND e.occurred_at <= d.last_at AND e.received_at >= {} AND e.received_at >= d.first_at - interval '1 day'"
+            " AND e.occurred_at <= d.last_at AND e.received_at >= {} AND e.received_at < {}"
+            " AND e.received_at >= d.first_at - interval '1 day'"
             " AND (e.occurred_at AT TIME ZONE {})::date = d.day OFFSET 0) e"
             " WHERE {} AND {} AND d.first_at < d.last_at AND ({})",
             previous, self._of_members(scope, "d", self.tables.daily), log, scope.tenant, whose,
-            param(self._edges()[0] - 2 * _ARRIVES_BEFORE), param(scope.time_zone), self._in_tenant(scope, "d"),
+            param(self._edges()[0] - 2 * _ARRIVES_BEFORE), param(_arrived_by(scope)),
+            param(scope.time_zone), self._in_tenant(scope, "d"),
             _named("d", self._daily.names), _cut(self._edges()),
         )  # fmt: skip
         inside = [sql("first_at >= {}", param(start))] if start is not None else []
@@ -269,29 +273,37 @@ class EventSource:
         if start is not None:
             conditions.append(sql("e.occurred_at >= {}", param(start)))
             conditions.append(sql("e.received_at >= {}", param(start - _ARRIVES_BEFORE)))
+        conditions.append(sql("e.received_at < {}", param(_arrived_by(scope))))
         if extra:
             conditions.append(extra)
-        member, rows = self.log_rows(scope)
+        member, rows = self.log_rows(scope, joined(" AND ", conditions))
         return sql(
             "SELECT {} AS member_id, e.name_id, e.amount, e.properties, e.occurred_at, e.occurred_at AS first_at,"
-            " e.occurred_at AS last_at FROM {} WHERE {}",
-            member, rows, joined(" AND ", conditions),
+            " e.occurred_at AS last_at FROM {}",
+            member, rows,
         )  # fmt: skip
 
-    def log_rows(self, scope: Scope) -> tuple[Sql, Sql]:
-        """The member whom a log row `e` counts for, and the FROM item that says so: for those in the scope."""
-        if not self._merged:
-            return Sql("e.member_id"), self._of_members(scope, "e", self.tables.log)
+    def log_rows(self, scope: Scope, conditions: Sql) -> tuple[Sql, Sql]:
+        """The member whom a log row `e` counts for, and FROM and WHERE of the rows that count for those in the scope.
+        OFFSET 0 has given members looked up one by one: the planner would rather read whole months of the log."""
         people, log = self.tables.people, self.tables.log
         if scope.members is None:
+            if not self._merged:
+                return Sql("e.member_id"), sql(f"{log} e WHERE {{}}", conditions)
             alias = "ON a.tenant_id = {} AND a.id = e.member_id AND a.merged_into_id IS NOT NULL"
-            rows = sql(f"{log} e LEFT JOIN {people} a {alias}", scope.tenant)
+            rows = sql(f"{log} e LEFT JOIN {people} a {alias} WHERE {{}}", scope.tenant, conditions)
             return Sql("COALESCE(a.merged_into_id, e.member_id)"), rows
+        whose = sql("SELECT w.member_id, w.member_id AS logged_id FROM {} w", scope.members)
+        if self._merged:
+            whose = sql(
+                f"{{}} UNION ALL SELECT a.merged_into_id, a.id FROM {{}} w JOIN {people} a ON a.tenant_id = {{}}"
+                " AND a.merged_into_id = w.member_id",
+                whose, scope.members, scope.tenant,
+            )  # fmt: skip
         rows = sql(
-            "(SELECT w.member_id, w.member_id AS logged_id FROM {} w UNION ALL SELECT a.merged_into_id, a.id"
-            f" FROM {{}} w JOIN {people} a ON a.tenant_id = {{}} AND a.merged_into_id = w.member_id) h"
-            f" JOIN {log} e ON e.member_id = h.logged_id",
-            scope.members, scope.members, scope.tenant,
+            f"({{}}) h CROSS JOIN LATERAL (SELECT e.* FROM {log} e WHERE e.member_id = h.logged_id"
+            " AND {} OFFSET 0) e",
+            whose, conditions,
         )  # fmt: skip
         return Sql("h.member_id"), rows
 
@@ -300,6 +312,16 @@ class EventSource:
             feature.end for feature in self._daily.features
         }
         return sorted(moment for moment in moments if moment is not None)
+
+    def _day_rows(self, scope: Scope, conditions: Sql) -> Sql:
+        """FROM and WHERE of the day rows `d` of those in the scope; given members are looked up, as in the log."""
+        if scope.members is None:
+            return sql(f"{self.tables.daily} d WHERE {{}}", conditions)
+        return sql(
+            f"{{}} w CROSS JOIN LATERAL (SELECT d.* FROM {self.tables.daily} d WHERE d.member_id = w.member_id"
+            " AND {} OFFSET 0) d",
+            scope.members, conditions,
+        )  # fmt: skip
 
     @staticmethod
     def _of_members(scope: Scope, alias: str, table: str) -> Sql:
@@ -310,6 +332,11 @@ class EventSource:
     @staticmethod
     def _in_tenant(scope: Scope, alias: str) -> Sql:
         return Sql(f"{alias}.tenant_id = {scope.tenant.text}")
+
+
+def _arrived_by(scope: Scope) -> dt.datetime:
+    """Nothing arrives in the future: with this bound the planner leaves out the months ahead and the default."""
+    return shifted(max(scope.as_of, timezone.now()), _ARRIVES_BEFORE // MICROSECOND)
 
 
 def _joined(alias: str, columns: Sql, rows: Sql) -> Sql:

@@ -169,16 +169,17 @@ def _events(tables: EventTables, terms: Params, plan: Plan, turns: Sql | None, m
         columns.append(sql("{} AS turns", turns))
     wanted = tuple(sorted({name for step in _all_steps(terms) for name in step.names}))
     conditions = [Sql(f"e.tenant_id = {scope.tenant.text}"), _named(event_ids(plan.names, wanted))]
-    member, source = event_source("", tables, plan.names).log_rows(scope)
-    if member_id is not None:
-        member, source = Sql("%s", (member_id,)), Sql(f"{tables.log} e")
-        conditions.append(tables.history_of(member_id, scope.tenant))
     if not scope.aging:
         conditions.append(sql("e.occurred_at < {}", param(scope.as_of)))
+    if member_id is None:
+        member, rows = event_source("", tables, plan.names).log_rows(scope, joined(" AND ", conditions))
+    else:
+        conditions.append(tables.history_of(member_id, scope.tenant))
+        member, rows = Sql("%s", (member_id,)), sql(f"{tables.log} e WHERE {{}}", joined(" AND ", conditions))
     return sql(
         "SELECT *, CASE WHEN first THEN at END AS l0 FROM (SELECT {} AS member_id, e.id, e.name_id, e.amount,"
-        " e.occurred_at AS at, {} FROM {} WHERE {}) f",
-        member, joined(", ", columns), source, joined(" AND ", conditions),
+        " e.occurred_at AS at, {} FROM {}) f",
+        member, joined(", ", columns), rows,
     )  # fmt: skip
 
 

@@ -12,8 +12,9 @@ CREATE_TENANT_FUNCTION = """
 CREATE SCHEMA IF NOT EXISTS app;
 GRANT USAGE ON SCHEMA app TO PUBLIC;
 -- Raises when no tenant is set: current_setting() where it never was, the cast of '' where it no longer is.
-CREATE OR REPLACE FUNCTION app.tenant_id() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN current_setting('app.tenant_id')::bigint;
+-- Not in SQL: such a function is unfolded anew for every table of every statement that is planned.
+CREATE OR REPLACE FUNCTION app.tenant_id() RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1
+    AS $$ BEGIN RETURN current_setting('app.tenant_id')::bigint; END $$;
 """
 
 
