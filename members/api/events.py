@@ -9,10 +9,18 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.response import Response
 
-from members.actions import EventError, accept_events, canonical_event, canonical_identify
-from members.api.shapes import EVENT_EXAMPLE, EVENTS_IN, EVENTS_OUT, IDENTIFY_IN, TRAITS_EXAMPLE
+from members.actions import (
+    EventError,
+    UnknownEventError,
+    accept_events,
+    canonical_event,
+    canonical_identify,
+    correct_event,
+    delete_event,
+)
+from members.api.shapes import EVENT_EXAMPLE, EVENT_IN, EVENTS_IN, EVENTS_OUT, IDENTIFY_IN, TRAITS_EXAMPLE
 from members.queries import inbox_is_absorbed, members_are_refreshed
-from urm.rest.errors import ApiError, invalid
+from urm.rest.errors import ApiError, invalid, not_found
 from urm.rest.schema import documented
 from urm.rest.views import ApiRequest, ApiView
 from urm.tenancy.models import ApiKey
@@ -103,6 +111,54 @@ class EventList(_Accepting):
         return self.accept(items)
 
 
+class EventDetail(ApiView):
+    required_scope = "events.correct"
+
+    @documented(
+        "Correct an event",
+        request=EVENT_IN,
+        answer=EVENTS_OUT,
+        status=202,
+        example={"accepted": 1, "status": "accepted"},
+        request_example={name: value for name, value in EVENT_EXAMPLE.items() if name != "event_id"},
+        errors={409: "not_absorbed_yet"},
+        description="Takes the place of the event that was sent with this id: what counted the old one counts the new "
+        "one, points included. The address says the id; the body need not.",
+    )
+    def put(self, request: ApiRequest, event_id: str) -> HttpResponseBase:
+        if not isinstance(request.data, dict):
+            raise invalid({"": ["An event must be an object."]})
+        if request.data.get("event_id") not in {None, event_id}:
+            raise invalid({"event_id": ["Must be the id in the address, or absent."]})
+        try:
+            correct_event(event_id=event_id, event=request.data)
+        except EventError as error:
+            raise invalid({error.field: [error.message]}) from error
+        except UnknownEventError as error:
+            raise _unknown(error) from error
+        return Response({"accepted": 1, "status": "accepted"}, status=202)
+
+    @documented(
+        "Delete an event",
+        status=204,
+        errors={409: "not_absorbed_yet"},
+        description="By the id it was sent with. Counts, segments, figures and points are made again without it; the "
+        "id is never taken again. Points that were spent already cannot be taken back: staff are told.",
+    )
+    def delete(self, request: ApiRequest, event_id: str) -> HttpResponseBase:
+        try:
+            delete_event(event_id=event_id)
+        except UnknownEventError as error:
+            raise _unknown(error) from error
+        return Response(status=204)
+
+
+def _unknown(error: UnknownEventError) -> ApiError:
+    if error.waiting:
+        return ApiError(409, "not_absorbed_yet", "Events sent lately are still being absorbed. Try again in a moment.")
+    return not_found("event")
+
+
 class Identify(_Accepting):
     @documented(
         "Tell who a visitor is",
@@ -113,8 +169,9 @@ class Identify(_Accepting):
         parameters=[_PREFER],
         example={"accepted": 1, "status": "accepted"},
         request_example={"external_id": "c-1024", "anonymous_id": "v-77", "traits": TRAITS_EXAMPLE},
-        description="Links an anonymous id to a member. With a publishable key, traits only fill a member that this "
-        "request creates.",
+        description="Says that ids are one person's. What visitors did before comes along. With a secret key any kinds "
+        "of identity may be given; two known members are only merged for kinds that the workspace merges. With a "
+        "publishable key, traits only fill a member that this request creates.",
     )
     def post(self, request: ApiRequest) -> HttpResponseBase:
         if not isinstance(request.data, dict):

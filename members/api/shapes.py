@@ -150,6 +150,7 @@ _EVENT = {
         "properties": {"type": "object", "nullable": True, "additionalProperties": True},
     },
 }
+EVENT_IN = _EVENT
 EVENTS_IN = {"oneOf": [_EVENT, {"type": "array", "items": _EVENT, "minItems": 1, "maxItems": 1000}]}
 
 EVENTS_OUT = {

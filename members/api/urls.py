@@ -1,13 +1,17 @@
 from django.urls import path
 
-from members.api import collect, consents, events, health, members
+from members.api import collect, consents, events, health, members, merging
 
 urlpatterns = [
     path("events", events.EventList.as_view()),
+    path("events/<path:event_id>", events.EventDetail.as_view()),
     path("collect", collect.Collect.as_view()),
     path("identify", events.Identify.as_view()),
     path("members", members.MemberList.as_view()),
     path("members/<path:external_id>/export", members.MemberExport.as_view()),
+    path("members/<path:external_id>/merge", merging.Merge.as_view()),
+    path("members/<path:external_id>/unmerge", merging.Unmerge.as_view()),
+    path("members/<path:external_id>/merges", merging.MergeList.as_view()),
     path("members/<path:external_id>/timeline", members.Timeline.as_view()),
     path("members/<path:external_id>/tags/<str:tag>", members.MemberTags.as_view()),
     path("members/<path:external_id>/consents", consents.MemberConsents.as_view()),

@@ -4,13 +4,23 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from django.utils import timezone
+
 from campaigns.actions.campaigns import create_campaign
 from campaigns.actions.messages import create_message
 from feedback.actions import create_survey, submit_response
 from feedback.models import Question, Survey
 from loyalty.actions import adjust_points, create_reward, redeem_reward
 from loyalty.models import Reward
-from members.actions import accept_events, add_tag, canonical_event, record_consent, suppress_address, upsert_member
+from members.actions import (
+    accept_events,
+    add_tag,
+    canonical_event,
+    merge_members,
+    record_consent,
+    suppress_address,
+    upsert_member,
+)
 from members.models import Member
 from segments.actions import add_to_list, create_segment
 from segments.models import Segment
@@ -56,6 +66,20 @@ def _member(n: int) -> str:
     member, _created = upsert_member(external_id=f"c-{n}", traits=traits)
     add_tag(member=member, name=f"vip{n}")
     return f"c-{n}"
+
+
+@named("event_id")
+def _event(n: int) -> str:
+    event = {"event_id": f"order-{n}", "external_id": f"c-{n}", "name": "order", "amount": 5}
+    accept_events([canonical_event(event, trusted=True, now=timezone.now())])
+    drain(require_tenant(), names=["stream"])
+    return f"order-{n}"
+
+
+@named("merge_id")
+def _merge(n: int) -> int:
+    other, _created = upsert_member(external_id=f"c-{n}-old", traits={})
+    return merge_members(survivor=Member.objects.get(external_id=f"c-{n}"), other=other).pk
 
 
 @named("tag")
@@ -120,6 +144,7 @@ def _belonging_to_the_first(n: int) -> None:
     visit = {"external_id": "c-1", "name": f"visit {n}"}
     accept_events([canonical_event(visit, trusted=True, now=member.created_at)])
     drain(require_tenant(), names=["stream"])
+    merge_members(survivor=member, other=upsert_member(external_id=f"c-{n}-older", traits={})[0])
     record_consent(member=member, channel="email", purpose=f"news{n}", granted=True, source="checkout")
     add_to_list(segment=Segment.objects.earliest("pk"), members=[Member.objects.get(external_id=f"c-{n}")])
     create_segment(

@@ -21,6 +21,7 @@ STATEMENTS = {
     "/api/v1/loyalty/{external_id}/transfers": 3,
     "/api/v1/members": 5,
     "/api/v1/members/{external_id}": 5,
+    "/api/v1/members/{external_id}/merges": 3,
     "/api/v1/members/{external_id}/consents": 3,
     "/api/v1/members/{external_id}/segments": 4,
     "/api/v1/members/{external_id}/timeline": 5,

@@ -21,8 +21,9 @@ _MARKETING = frozenset(
 )
 _ADMIN = _VIEW_ALL | _MARKETING | {"members.erase", "workspace.view", "workspace.change", "audit.view"}
 
-# What a secret key can be allowed; `events.write` is all that a publishable key has.
-SCOPES = ("events.write", *sorted(_VIEW_ALL | _MARKETING | {"members.erase"}))
+# What a secret key can be allowed; `events.write` is all that a publishable key has,
+# and `events.correct` lets a secret one change and delete what was sent.
+SCOPES = ("events.write", "events.correct", *sorted(_VIEW_ALL | _MARKETING | {"members.erase"}))
 
 
 @dataclass(frozen=True)
