@@ -15,6 +15,7 @@ from analytics.actions import claim_cursor, rebuild_rollups, record_sizes, refre
 from analytics.models import KpiSettings, RollupState, StaleDay
 from analytics.queries.periods import local_today, workspace
 from members.consumers.log import ABSORBER, BEGINNING
+from members.events import EventRetracted, MemberMerged, MemberUnmerged
 from members.models import Cursor
 from urm.tenancy.context import require_tenant
 from urm.tenancy.models import Tenant
@@ -25,6 +26,8 @@ NIGHT = time(2, 0)  # local; a night without two o'clock has it at three
 MANY_DAYS = 5_000  # written at once are a backfill
 SIZES_EVERY = timedelta(hours=1)
 
+_MOVES = [MemberMerged.name, MemberUnmerged.name, EventRetracted.name]
+
 _TEMPORARY = """
 CREATE TEMP TABLE IF NOT EXISTS rollup_touched (member_id bigint, day date, active boolean) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS rollup_day (
@@ -34,7 +37,8 @@ CREATE TEMP TABLE IF NOT EXISTS rollup_member (
     member_id bigint, first_seen_day date, first_active_day date, last_active_day date, first_order_day date,
     orders integer, revenue numeric, old_first_seen_day date, old_first_order_day date
 ) ON COMMIT DELETE ROWS;
-DELETE FROM rollup_touched; DELETE FROM rollup_day; DELETE FROM rollup_member;
+CREATE TEMP TABLE IF NOT EXISTS rollup_anew (member_id bigint) ON COMMIT DELETE ROWS;
+DELETE FROM rollup_touched; DELETE FROM rollup_day; DELETE FROM rollup_member; DELETE FROM rollup_anew;
 """
 
 # Where a batch ends; nothing when the rest of the log is shorter than one.
@@ -47,11 +51,55 @@ ORDER BY received_at, id OFFSET %(batch)s LIMIT 1
 
 _TOUCHED = """
 INSERT INTO rollup_touched
-SELECT DISTINCT e.member_id, (e.occurred_at AT TIME ZONE %(zone)s)::date, NOT n.platform
+SELECT DISTINCT coalesce(a.merged_into_id, e.member_id), (e.occurred_at AT TIME ZONE %(zone)s)::date, NOT n.platform
 FROM members_event e JOIN members_eventname n ON n.tenant_id = {tenant} AND n.id = e.name_id
+LEFT JOIN members_member a ON a.tenant_id = {tenant} AND a.id = e.member_id AND a.merged_into_id IS NOT NULL
 WHERE e.tenant_id = {tenant} AND e.received_at >= %(received_at)s AND e.received_at <= %(end_at)s
   AND (e.received_at, e.id) > (%(received_at)s, %(event_id)s) AND (e.received_at, e.id) <= (%(end_at)s, %(end_id)s)
 """
+
+# Members from whom days may have gone: to or from another member, or with a deleted event.
+_ANEW = """
+WITH told AS (
+    SELECT e.member_id, (e.properties ->> 'other')::bigint AS other
+    FROM members_event e JOIN members_eventname n ON n.tenant_id = {tenant} AND n.id = e.name_id
+    WHERE e.tenant_id = {tenant} AND e.received_at >= %(received_at)s AND e.received_at <= %(end_at)s
+      AND (e.received_at, e.id) > (%(received_at)s, %(event_id)s) AND (e.received_at, e.id) <= (%(end_at)s, %(end_id)s)
+      AND n.name = ANY (%(moves)s)
+), named AS (
+    SELECT member_id FROM told UNION SELECT other FROM told WHERE other IS NOT NULL
+)
+INSERT INTO rollup_anew
+SELECT member_id FROM named UNION SELECT m.merged_into_id FROM named
+JOIN members_member m ON m.tenant_id = {tenant} AND m.id = named.member_id AND m.merged_into_id IS NOT NULL
+"""
+
+# They are forgotten, and all their days are touched: what follows then sees them for the first time.
+_FORGET = (
+    """
+    INSERT INTO analytics_staleday (tenant_id, day) SELECT {tenant}, day FROM (
+        SELECT d.day FROM analytics_memberday d JOIN rollup_anew USING (member_id) WHERE d.tenant_id = {tenant}
+        UNION SELECT s.first_seen_day FROM analytics_membersummary s JOIN rollup_anew USING (member_id)
+        WHERE s.tenant_id = {tenant}
+    ) s ON CONFLICT DO NOTHING
+    """,
+    """
+    DELETE FROM analytics_memberday d USING rollup_anew a WHERE d.tenant_id = {tenant} AND d.member_id = a.member_id
+    """,
+    """
+    DELETE FROM analytics_membersummary s USING rollup_anew a
+    WHERE s.tenant_id = {tenant} AND s.member_id = a.member_id
+    """,
+    """
+    INSERT INTO rollup_touched
+    SELECT DISTINCT d.member_id, d.day, true FROM members_daily d JOIN rollup_anew USING (member_id)
+    JOIN members_eventname n ON n.tenant_id = {tenant} AND n.id = d.name_id AND NOT n.platform
+    WHERE d.tenant_id = {tenant}
+    UNION SELECT m.id, (now() AT TIME ZONE %(zone)s)::date, false
+    FROM members_member m JOIN rollup_anew a ON a.member_id = m.id
+    WHERE m.tenant_id = {tenant} AND m.merged_into_id IS NULL
+    """,
+)
 
 # One look-up by key for each day touched, whatever the planner believes (OFFSET 0 keeps it from joining otherwise).
 _DAYS = """
@@ -60,12 +108,12 @@ SELECT f.*, coalesce(o.orders, 0), coalesce(o.revenue, 0) FROM (
     SELECT d.member_id, d.day, sum(d.count),
            coalesce(sum(d.amount_count) FILTER (WHERE n.name = %(purchase)s), 0) AS orders,
            coalesce(sum(d.amount_sum) FILTER (WHERE n.name = %(purchase)s), 0) AS revenue
-    FROM rollup_touched t CROSS JOIN LATERAL (
+    FROM (SELECT DISTINCT member_id, day FROM rollup_touched WHERE active) t CROSS JOIN LATERAL (
         SELECT member_id, day, name_id, count, amount_count, amount_sum FROM members_daily
         WHERE tenant_id = {tenant} AND member_id = t.member_id AND day = t.day OFFSET 0
     ) d
     JOIN members_eventname n ON n.tenant_id = {tenant} AND n.id = d.name_id AND NOT n.platform
-    WHERE t.active GROUP BY d.member_id, d.day
+    GROUP BY d.member_id, d.day
 ) f LEFT JOIN LATERAL (
     SELECT orders, revenue FROM analytics_memberday
     WHERE tenant_id = {tenant} AND day = f.day AND member_id = f.member_id OFFSET 0
@@ -79,7 +127,7 @@ SELECT m.id, (m.first_seen_at AT TIME ZONE %(zone)s)::date, least(s.first_active
        coalesce(s.orders, 0) + coalesce(d.orders, 0), coalesce(s.revenue, 0) + coalesce(d.revenue, 0),
        s.first_seen_day, s.first_order_day
 FROM (SELECT DISTINCT member_id FROM rollup_touched) t
-JOIN members_member m ON m.tenant_id = {tenant} AND m.id = t.member_id
+JOIN members_member m ON m.tenant_id = {tenant} AND m.id = t.member_id AND m.merged_into_id IS NULL
 LEFT JOIN analytics_membersummary s ON s.tenant_id = {tenant} AND s.member_id = m.id
 LEFT JOIN (
     SELECT member_id, min(day) AS first_active_day, max(day) AS last_active_day,
@@ -177,7 +225,12 @@ def _follow_log(cursor: Cursor, mark: Cursor, tenant: Tenant, batch: int) -> Non
         _execute(db, _END, place)
         end = db.fetchone() or (mark.received_at, mark.event_id)
         db.execute(_TEMPORARY)
-        _execute(db, _TOUCHED, {**place, **settings, "end_at": end[0], "end_id": end[1]})
+        stretch = {**place, **settings, "end_at": end[0], "end_id": end[1], "moves": _MOVES}
+        _execute(db, _TOUCHED, stretch)
+        _execute(db, _ANEW, stretch)
+        if db.rowcount:
+            for statement in _FORGET:
+                _execute(db, statement, settings)
         db.execute("ANALYZE rollup_touched")
         for statement in (_DAYS, _MEMBERS, _STALE, _STORE_DAYS, _STORE_MEMBERS):
             _execute(db, statement, settings)

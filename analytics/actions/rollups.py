@@ -55,7 +55,7 @@ FROM members_member m LEFT JOIN (
            min(day) FILTER (WHERE orders > 0) AS first_order_day, sum(orders) AS orders, sum(revenue) AS revenue
     FROM analytics_memberday WHERE tenant_id = {tenant} GROUP BY member_id
 ) d ON d.member_id = m.id
-WHERE m.tenant_id = {tenant}
+WHERE m.tenant_id = {tenant} AND m.merged_into_id IS NULL
 ON CONFLICT DO NOTHING
 """
 
