@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 
 from members.actions.identities import ANONYMOUS, clean_identity, known_first
 from members.events import PlatformEvent
@@ -35,7 +35,7 @@ _KNOWN = _OTHER_IDS | {"event_id", "external_id", "anonymous_id", "name", "occur
 # [kind, value].
 Item = dict[str, Any]
 
-_NEEDS_SECRET = _lazy("Only a secret key may name a member so. Use external_id or anonymous_id.")
+_NEEDS_SECRET = gettext_lazy("Only a secret key may name a member so. Use external_id or anonymous_id.")
 
 _ACCEPT = "INSERT INTO members_inboxentry (tenant_id, received_at, items, body) VALUES (%s, %s, %s, %s) RETURNING id"
 
