@@ -9,11 +9,19 @@ from typing import Any
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet would take the text for a formula (or run off with a tab or line end before one)."""
+    return text.lstrip(" \u3000\ufeff").startswith(_FORMULA)
+
+
 def safe_cell(value: Any) -> Any:
     """Text that would begin a formula gets an apostrophe before it; numbers stay numbers."""
-    if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA):
-        return f"'{value}"
-    return value
+    return f"'{value}" if isinstance(value, str) and is_formula(value) else value
+
+
+def unquoted(text: str) -> str:
+    """What `safe_cell` was given: the apostrophe before what looks like a formula goes."""
+    return text[1:] if text.startswith("'") and is_formula(text[1:]) else text
 
 
 def csv_text(header: Sequence[Any], rows: Iterable[Sequence[Any]]) -> str:
