@@ -3,12 +3,19 @@
 from datetime import timedelta
 
 from django.db.models import Min
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from members.actions import erase_member, expire_tags, next_tag_expiry, send_confirmations
+from members.actions.imports.checking import check_step, end_check
+from members.actions.imports.running import delete_old_rows, end_run, run_step
+from members.actions.imports.undoing import end_undo, undo_step
 from members.consumers import reactions
 from members.consumers.absorb import absorb
 from members.models import Confirmation, Member
+from urm.jobs.kinds import register_job
+from urm.jobs.models import Job
 from urm.tenancy.work import register_work, wake
 
 
@@ -52,3 +59,49 @@ def confirmations() -> bool:
     if due is not None:
         wake("members.confirmations", due)
     return False
+
+
+def _page_of_import(job: Job) -> str:
+    return reverse("admin:import_page", args=[job.parameters["import"]])
+
+
+@register_job(
+    "members.import.check",
+    label=_("Check of an import"),
+    view="members.view",
+    change="members.change",
+    url=_page_of_import,
+    on_end=end_check,
+)
+def check(job: Job) -> bool:
+    return check_step(job)
+
+
+@register_job(
+    "members.import.run",
+    label=_("Import"),
+    view="members.view",
+    change="members.change",
+    url=_page_of_import,
+    on_end=end_run,
+)
+def run(job: Job) -> bool:
+    return run_step(job)
+
+
+@register_job(
+    "members.import.undo",
+    label=_("Undo of an import"),
+    view="members.view",
+    change="members.change",
+    url=_page_of_import,
+    on_end=end_undo,
+)
+def undo(job: Job) -> bool:
+    return undo_step(job)
+
+
+@register_work("members.import_rows", queue="slow")
+def import_rows() -> bool:
+    """Woken by the sweep: delete rows of imports that cannot be undone any more."""
+    return delete_old_rows()

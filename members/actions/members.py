@@ -122,7 +122,7 @@ def _clean(traits: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
             elif name == "first_seen_at":
                 values[name] = _moment(value)
             elif name in PROFILE_FIELDS:
-                values[name] = None if value is None or value == "" else _clean_field(name, value)
+                values[name] = None if value is None or value == "" else clean_field(name, value)
             else:
                 raise ValueError(_("Unknown field. Put data of your own into attributes."))
         except ValueError as error:
@@ -130,7 +130,8 @@ def _clean(traits: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     return values, problems
 
 
-def _clean_field(name: str, value: Any) -> Any:
+def clean_field(name: str, value: Any) -> Any:
+    """A profile field as it is stored. Raises ValueError with words for people."""
     if not isinstance(value, str) or "\x00" in value:
         raise ValueError(_("Must be a text without NUL characters."))
     value = value.strip()
@@ -184,13 +185,13 @@ def _clean_attributes(value: Any) -> tuple[dict[str, Any], dict[str, str]]:
         try:
             if not _ATTRIBUTE_NAME.fullmatch(name):
                 raise ValueError(_("An attribute's name begins with a letter; letters, digits and _ only; at most 60."))
-            values[name] = None if given is None else _attribute_value(definition, given)
+            values[name] = None if given is None else attribute_value(definition, given)
         except ValueError as error:
             problems[f"attributes.{name}"] = str(error)
     return values, problems
 
 
-def _attribute_value(definition: AttributeDefinition | None, value: Any) -> Any:
+def attribute_value(definition: AttributeDefinition | None, value: Any) -> Any:
     """The value as JSON holds it: see AttributeDefinition.Type. Unregistered attributes are kept as they come."""
     if definition is None:
         return value

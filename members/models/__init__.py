@@ -2,6 +2,7 @@ from members.models.acquisition import AcquisitionSource, MemberAcquisition
 from members.models.confirmation import Confirmation
 from members.models.consent import Channel, Consent, ConsentPurpose, ConsentRecord, ConsentWording, Suppression
 from members.models.erasure import Erasure
+from members.models.imports import Import, ImportRow
 from members.models.log import Cursor, DailyCount, Event, EventKey, EventName, InboxEntry, ParkedEvent
 from members.models.member import AttributeDefinition, Identity, Member
 from members.models.merge import DuplicateCandidate, IdentitySettings, MemberMerge, RetractedEvent
@@ -28,6 +29,8 @@ __all__ = [
     "EventProperty",
     "Identity",
     "IdentitySettings",
+    "Import",
+    "ImportRow",
     "InboxEntry",
     "Member",
     "MemberAcquisition",

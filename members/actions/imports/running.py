@@ -1,0 +1,176 @@
+"""Writing what the dry run found, in slices; each is looked up again, for the world moves on."""
+
+from datetime import datetime
+
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _noop
+
+from members.actions.consents import register_purpose
+from members.actions.events import emit
+from members.actions.imports import statements as sql
+from members.actions.imports.checking import clear_rows, count_rows
+from members.actions.imports.uploading import KEEP, identifying
+from members.events import ConsentChanged, MemberCreated, MemberUpdated, PlatformEvent, TagAdded
+from members.models import AttributeDefinition, Import, ImportRow
+from urm.audit.actions import record
+from urm.audit.actor import current_actor
+from urm.jobs.actions import start_job
+from urm.jobs.models import Job
+from urm.tenancy.work import wake_after_commit
+
+SLICE = 5000
+State = Import.State
+
+
+def run_import(*, job: Import) -> Job:
+    """Start writing an import that was checked; rows with problems are left out."""
+    with transaction.atomic():
+        current = Import.objects.select_for_update().get(pk=job.pk)
+        if current.state not in {State.CHECKED, State.CANCELLED, State.FAILED} or not current.counts:
+            raise ValidationError(_("Check the file first; then it can be imported."), code="import_is_not_checked")
+        started = start_job(
+            kind="members.import.run", label=job.name, parameters={"import": job.pk}, total=current.rows
+        )
+        Import.objects.filter(pk=job.pk).update(
+            state=State.RUNNING, job_id=started.pk, undo_until=timezone.now() + KEEP, finished_at=None
+        )
+        _make_attributes(current)
+        record(verb="import.run", target=job, after={"mode": current.mode, "rows": current.rows})
+    job.refresh_from_db()
+    return started
+
+
+def run_step(job: Job) -> bool:
+    importing = Import.objects.get(pk=job.parameters["import"])
+    first = importing.pk << 32
+    if "row" not in job.position:
+        # One that was cancelled or failed goes on after the last row that it wrote.
+        Import.objects.filter(pk=importing.pk).update(state=State.RUNNING)
+        job.position["row"] = last_written(importing) or first
+        job.done = ImportRow.objects.filter(id__gt=first, id__lte=job.position["row"]).count()
+    after = int(job.position["row"])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT max(id), count(*) FROM (SELECT id FROM members_importrow WHERE tenant_id = %s AND id > %s "
+            "AND id <= %s ORDER BY id LIMIT %s) r",
+            [importing.tenant_id, after, first + 0xFFFF_FFFF, SLICE],
+        )
+        until, rows = cursor.fetchone()
+        if not rows:
+            return False
+        _write(cursor, importing, after, until)
+    job.position["row"] = until
+    job.done += rows
+    job.say(_noop("Writing members"))
+    return True
+
+
+def last_written(importing: Import) -> int | None:
+    first = importing.pk << 32
+    rows = ImportRow.objects.filter(id__gt=first, id__lte=first + 0xFFFF_FFFF, applied_at__isnull=False)
+    return rows.order_by("-id").values_list("id", flat=True).first()
+
+
+def end_run(job: Job) -> None:
+    states = {"done": State.DONE, "failed": State.FAILED, "cancelled": State.CANCELLED}
+    importing = Import.objects.get(pk=job.parameters["import"])
+    importing.state = states[job.state]
+    importing.finished_at = timezone.now()
+    importing.counts = count_rows(importing.pk)
+    if importing.state != State.DONE:
+        importing.counts["written"] = job.done
+    importing.save(update_fields=["state", "counts", "finished_at"])
+    job.result = {"import_id": importing.pk, "counts": importing.counts, "error_file_id": importing.error_file_id}
+    record(verb="import.end", target=importing, after={"state": importing.state, "counts": importing.counts})
+
+
+def delete_old_rows() -> bool:
+    """Rows of imports that can't be undone any more are deleted; True when there may be more."""
+    over = Import.objects.filter(undo_until__lte=timezone.now()).order_by("undo_until").first()
+    if over is None:
+        return False
+    with transaction.atomic():
+        if not clear_rows(over.pk):
+            Import.objects.filter(pk=over.pk).update(undo_until=None)
+    return True
+
+
+def _make_attributes(importing: Import) -> None:
+    """The attributes that the mapping asked for. One that was made meanwhile is used as it is."""
+    for column in importing.columns:
+        if column.get("new"):
+            definition, created = AttributeDefinition.objects.get_or_create(
+                name=column["target"][10:], defaults={"type": column["type"], "label_en": column["header"][:100]}
+            )
+            if created:
+                record(verb="attribute.create", target=definition, after={"name": definition.name})
+
+
+def _write(cursor: CursorWrapper, importing: Import, after: int, until: int) -> None:
+    """One slice: whom each row is about, who is new, what differs, and everything that hangs on it."""
+    now = timezone.now()
+    by = current_actor().label[:200]
+    span = {"after": after, "until": until}
+    sql.resolve(cursor, kinds=identifying(importing), **span)
+    _leave_out(cursor, importing, **span)
+    events: list[PlatformEvent] = []
+    for _look in range(2):
+        sql.run(cursor, sql.NUMBER_NEW, now=now, **span)
+        created = sql.insert_new(cursor, importing, now=now, **span)
+        events += [MemberCreated(member_id=pk, source=source) for pk, source in created]
+        if not sql.run(cursor, sql.FORGET_NUMBERS, **span):
+            break
+        sql.resolve(cursor, kinds=identifying(importing), **span)
+    sql.run(cursor, sql.LOCK, **span)
+    sql.run(cursor, sql.DIFFER, mode=importing.mode, now=now, **span)
+    changed = sql.change(cursor, importing, now=now, **span)
+    events += [MemberUpdated(member_id=pk, fields=_names(keys)) for pk, keys in changed]
+    sql.run(cursor, sql.DROP_OLD_ADDRESSES, **span)
+    sql.run(cursor, sql.ADD_IDENTITIES, now=now, **span)
+    events += _tags_and_consents(cursor, importing, now, by, **span)
+    sql.run(cursor, sql.CHANGED_BY_WHAT_WAS_MADE, **span)
+    sql.run(cursor, sql.MARK_DIRTY, **span)
+    emit(events, at=now)
+    wake_after_commit("stream")
+
+
+def _leave_out(cursor: CursorWrapper, importing: Import, *, after: int, until: int) -> None:
+    """Rows that the mode has nothing to do with. They take no further part."""
+    if importing.mode in {Import.Mode.UPDATE, Import.Mode.CREATE}:
+        sql.run(cursor, sql.TAKE_IN, after=after, until=until)
+        known = "IS NULL" if importing.mode == Import.Mode.UPDATE else "IS NOT NULL"
+        sql.run(cursor, sql.LEAVE_OUT.replace("{known}", known), after=after, until=until)
+
+
+def _tags_and_consents(
+    cursor: CursorWrapper, importing: Import, now: datetime, by: str, *, after: int, until: int
+) -> list[PlatformEvent]:
+    events: list[PlatformEvent] = []
+    span = {"after": after, "until": until}
+    targets = [column["target"] for column in importing.columns]
+    if "tags" in targets or importing.options.get("tags"):
+        sql.run(cursor, sql.NEW_TAGS, now=now, **span)
+        sql.run(cursor, sql.ADD_TAGS, now=now, by=by, **span)
+        kind = current_actor().kind
+        events += [TagAdded(member_id=pk, tag=tag, by=kind) for pk, tag in cursor.fetchall()]
+    consents = [target for target in targets if target.startswith("consent:")]
+    if consents:
+        for purpose in {target.split(":")[2] for target in consents}:
+            register_purpose(key=purpose)
+        source = importing.options.get("consent_source", "")[:100]
+        wording = importing.options.get("consent_wording", "")[:200]
+        sql.run(cursor, sql.ADD_CONSENT_RECORDS, now=now, by=by, source=source, wording=wording, **span)
+        sql.run(cursor, sql.ADD_CONSENTS, now=now, **span)
+        events += [
+            ConsentChanged(member_id=pk, channel=channel, purpose=purpose, granted=granted, source=source)
+            for pk, channel, purpose, granted in cursor.fetchall()
+        ]
+    return events
+
+
+def _names(keys: list[str]) -> tuple[str, ...]:
+    return tuple(sorted({key.partition(".")[0] for key in keys}))
