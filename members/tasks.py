@@ -62,7 +62,7 @@ def confirmations() -> bool:
 
 
 def _page_of_import(job: Job) -> str:
-    return reverse("admin:import_page", args=[job.parameters["import"]])
+    return reverse("admin:members_import_change", args=[job.parameters["import"]])
 
 
 @register_job(

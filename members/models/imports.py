@@ -68,7 +68,8 @@ class ImportRow(TenantModel):
 
     `key` is what identifies the row in its file: two rows with the same are a mistake. `values` are profile fields and
     `attributes.<name>`; `before` and `after` hold those that were really changed, `made` the tags, identities and
-    consents that were really added; `fate` is what an undo did. `raw` is kept of rows with problems only. Holds personal data.
+    consents that were really added; `fate` is what an undo did. `raw` is kept of rows with problems only. Holds
+    personal data.
     """
 
     class Outcome(models.TextChoices):

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models import Count
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop as _noop
+from django.utils.translation import gettext_noop
 
 from members.actions.imports.cleaning import Cleaned, Cleaner
 from members.actions.imports.errorfile import write_errors
@@ -56,7 +56,7 @@ def check_step(job: Job) -> bool:
     importing = Import.objects.get(pk=job.parameters["import"])
     match job.position.setdefault("stage", "clear"):
         case "clear":
-            job.say(_noop("Getting ready"))
+            job.say(gettext_noop("Getting ready"))
             if not clear_rows(importing.pk):
                 job.position |= {"stage": "read", "row": 0, "tags": []}
         case "read":
@@ -65,7 +65,7 @@ def check_step(job: Job) -> bool:
             except SheetError as error:
                 raise JobError(error.text, **error.values) from error
         case _:
-            job.say(_noop("Listing the rows with problems"))
+            job.say(gettext_noop("Listing the rows with problems"))
             return write_errors(job, importing)
     return True
 
@@ -124,8 +124,8 @@ def _read_slice(job: Job, importing: Import) -> None:
             _note_tags(job, rows)
     job.done += len(rows)
     if job.done > MAX_ROWS:
-        raise JobError(_noop("The file has more than %(limit)s rows. Split it."), limit=MAX_ROWS)
-    job.say(_noop("Reading and comparing the rows"))
+        raise JobError(gettext_noop("The file has more than %(limit)s rows. Split it."), limit=MAX_ROWS)
+    job.say(gettext_noop("Reading and comparing the rows"))
     job.position["row"] = last
     if ended:
         job.position["stage"] = "problems"
@@ -190,6 +190,7 @@ def _note_tags(job: Job, rows: list[dict[str, Any]]) -> None:
     tags = {*job.position["tags"], *(tag for row in rows for tag in row["t"] or ())}
     if len(tags) > MAX_TAGS:
         raise JobError(
-            _noop("The file has more than %(limit)s different tags. Is this column really one of tags?"), limit=MAX_TAGS
+            gettext_noop("The file has more than %(limit)s different tags. Is this column really one of tags?"),
+            limit=MAX_TAGS,
         )
     job.position["tags"] = sorted(tags)

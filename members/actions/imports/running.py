@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop as _noop
+from django.utils.translation import gettext_noop
 
 from members.actions.consents import register_purpose
 from members.actions.events import emit
@@ -65,7 +65,7 @@ def run_step(job: Job) -> bool:
         _write(cursor, importing, after, until)
     job.position["row"] = until
     job.done += rows
-    job.say(_noop("Writing members"))
+    job.say(gettext_noop("Writing members"))
     return True
 
 

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop as _noop
+from django.utils.translation import gettext_noop
 
 from members.actions.events import emit
 from members.actions.imports.statements import _OLD, TYPES, mapped_fields, run
@@ -165,7 +165,7 @@ def undo_step(job: Job) -> bool:
         _take_back(cursor, importing, lowest - 1, until)
     job.position["row"] = lowest - 1
     job.done += rows
-    job.say(_noop("Restoring what was before"))
+    job.say(gettext_noop("Restoring what was before"))
     return True
 
 

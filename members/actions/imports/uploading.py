@@ -7,9 +7,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop as _noop
 
 from members.actions.imports.reading import all_rows
 from members.actions.imports.targets import attribute_name, guess_targets, guess_type, is_known
@@ -35,10 +34,10 @@ def upload(*, name: str, chunks: Iterable[bytes]) -> Import:
         fill(file, _counted(chunks))
         beginning = next(chunks_of(file), b"")[:8]
         if not beginning:
-            raise SheetError(_noop("The file is empty."))
+            raise SheetError(gettext_noop("The file is empty."))
         if beginning.startswith(b"\xd0\xcf\x11\xe0"):
             raise SheetError(
-                _noop("This is an old or protected Excel file. Save it as XLSX without a password, or as CSV.")
+                gettext_noop("This is an old or protected Excel file. Save it as XLSX without a password, or as CSV.")
             )
         job = Import(name=file.name, file_id=file.pk, created_by=current_actor().label[:200])
         if beginning.startswith(b"PK\x03\x04"):
@@ -77,7 +76,7 @@ def read_header(job: Import) -> None:
     """Fill `columns` from the file's first rows. Raises SheetError."""
     rows = [row for _number, row in islice(all_rows(job), SAMPLES + 1)]
     if len(rows) < 2:
-        raise SheetError(_noop("The file has no rows below its header."))
+        raise SheetError(gettext_noop("The file has no rows below its header."))
     header = [cell.strip().replace("\x00", "")[:200] for cell in rows[0]]
     width = max(map(len, rows))
     header += [""] * (width - len(header))
@@ -185,5 +184,5 @@ def _counted(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         size += len(chunk)
         if size > MAX_BYTES:
-            raise SheetError(_noop("The file has more than %(limit)s MB. Split it."), limit=MAX_BYTES // 1024**2)
+            raise SheetError(gettext_noop("The file has more than %(limit)s MB. Split it."), limit=MAX_BYTES // 1024**2)
         yield chunk

@@ -4,7 +4,7 @@ import codecs
 import csv
 from collections.abc import Iterable, Iterator
 
-from django.utils.translation import gettext_noop as _noop
+from django.utils.translation import gettext_noop
 
 from urm.lib.sheets.errors import MAX_COLUMNS, MAX_FIELD, SheetError
 
@@ -20,8 +20,8 @@ csv.field_size_limit(MAX_FIELD)  # of this process; no other code reads CSV with
 
 
 def guess_encoding(chunks: Iterable[bytes]) -> str:
-    """By the byte order mark, else UTF-8, else GB18030: the first that the whole file can be read in."""
-    left = {name: codecs.getincrementaldecoder(name)() for name in ("utf-8", "gb18030")}
+    """By the byte order mark; else the first of UTF-8, GB18030 and Windows-1252 that the whole file can be read in."""
+    left = {name: codecs.getincrementaldecoder(name)() for name in ("utf-8", "gb18030", "windows-1252")}
     beginning = True
     for chunk in chunks:
         if beginning:
@@ -42,7 +42,7 @@ def guess_encoding(chunks: Iterable[bytes]) -> str:
         except UnicodeDecodeError:
             del left[name]
     if not left:
-        raise SheetError(_noop("The file is neither UTF-8 nor GB18030. Choose its encoding, or save it as UTF-8."))
+        raise SheetError(gettext_noop("The file is neither UTF-8 nor GB18030 nor Windows-1252. Save it as UTF-8."))
     return next(iter(left))
 
 
@@ -71,11 +71,13 @@ def lines_of(chunks: Iterable[bytes], encoding: str) -> Iterator[str]:
                 yield line
                 number += 1
             if len(waiting) > _MAX_LINE:
-                raise SheetError(_noop("Line %(line)s has no end. Is this really a CSV file?"), line=number)
+                raise SheetError(gettext_noop("Line %(line)s has no end. Is this really a CSV file?"), line=number)
         waiting += decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
         raise SheetError(
-            _noop("After line %(line)s the file is not %(encoding)s. Choose another encoding, or save it as UTF-8."),
+            gettext_noop(
+                "After line %(line)s the file is not %(encoding)s. Choose another encoding, or save it as UTF-8."
+            ),
             line=number,
             encoding=encoding.upper(),
         ) from error
@@ -101,7 +103,7 @@ def rows_of(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
         for row in reader:
             if len(row) > MAX_COLUMNS:
                 raise SheetError(
-                    _noop("Line %(line)s has %(columns)s columns; at most %(limit)s are taken."),
+                    gettext_noop("Line %(line)s has %(columns)s columns; at most %(limit)s are taken."),
                     line=reader.line_num,
                     columns=len(row),
                     limit=MAX_COLUMNS,
@@ -109,7 +111,9 @@ def rows_of(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
             yield row
     except csv.Error as error:
         raise SheetError(
-            _noop("Line %(line)s has a field of more than %(limit)s characters. Is a closing quotation mark missing?"),
+            gettext_noop(
+                "Line %(line)s has a field of more than %(limit)s characters. Is a closing quotation mark missing?"
+            ),
             line=reader.line_num,
             limit=MAX_FIELD,
         ) from error

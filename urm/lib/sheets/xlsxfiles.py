@@ -19,7 +19,7 @@ from typing import IO, Any
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
-from django.utils.translation import gettext_noop as _noop
+from django.utils.translation import gettext_noop
 
 from urm.lib.sheets.errors import MAX_COLUMNS, MAX_FIELD, SheetError
 
@@ -28,7 +28,7 @@ _ALWAYS_FINE = 20 * 1024**2
 _MAX_RATIO = 100
 _SMALL = 4 * 1024**2  # of the workbook's own parts, which are read whole
 _CHUNK = 64 * 1024
-_NO_XLSX = _noop("This is no XLSX file. Save the table as XLSX or CSV in your spreadsheet program.")
+_NO_XLSX = gettext_noop("This is no XLSX file. Save the table as XLSX or CSV in your spreadsheet program.")
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
@@ -51,7 +51,7 @@ def xlsx_rows(file: IO[bytes]) -> Iterator[list[str]]:
         except (zipfile.BadZipFile, KeyError, ET.ParseError, expat.ExpatError, EOFError, NotImplementedError) as error:
             raise SheetError(_NO_XLSX) from error
         except RuntimeError as error:  # zipfile's word for an encrypted part
-            raise SheetError(_noop("The file is protected by a password. Save it without one.")) from error
+            raise SheetError(gettext_noop("The file is protected by a password. Save it without one.")) from error
 
 
 def _check_sizes(book: zipfile.ZipFile) -> None:
@@ -61,7 +61,7 @@ def _check_sizes(book: zipfile.ZipFile) -> None:
     packed = max(1, sum(part.compress_size for part in parts))
     if len(parts) > 5000 or unpacked > MAX_UNPACKED or (unpacked > _ALWAYS_FINE and unpacked / packed > _MAX_RATIO):
         raise SheetError(
-            _noop("The file would unpack to %(size)s MB, which looks like an attack. Save the table as CSV."),
+            gettext_noop("The file would unpack to %(size)s MB, which looks like an attack. Save the table as CSV."),
             size=unpacked // 1024**2,
         )
 
@@ -212,7 +212,7 @@ class _Sheet:
             if value:
                 if self.column >= MAX_COLUMNS:
                     raise SheetError(
-                        _noop("Line %(line)s has %(columns)s columns; at most %(limit)s are taken."),
+                        gettext_noop("Line %(line)s has %(columns)s columns; at most %(limit)s are taken."),
                         line=self.number,
                         columns=self.column + 1,
                         limit=MAX_COLUMNS,
@@ -260,7 +260,7 @@ def _refuse_long(text: list[str]) -> None:
         joined = "".join(text)
         text[:] = [joined]
         if len(joined) > MAX_FIELD:
-            raise SheetError(_noop("A cell has more than %(limit)s characters."), limit=MAX_FIELD)
+            raise SheetError(gettext_noop("A cell has more than %(limit)s characters."), limit=MAX_FIELD)
 
 
 def _feed(part: IO[bytes], start: Any, end: Any, characters: Any, ready: deque[list[str]]) -> Iterator[list[str]]:
