@@ -94,7 +94,7 @@ class ImportAdmin(ModelAdmin):
     def mapping(self, request: HttpRequest, pk: int) -> HttpResponse:
         job = self.get_object(request, str(pk))
         if job.finished_at or job.state in {State.CHECKING, State.RUNNING, State.UNDOING}:
-            return redirect("admin:members_import_change", pk)
+            return self.change_view(request, str(pk))
         form = MappingForm(request.POST or None, job=job)
         if request.method == "POST" and form.is_valid():
             try:

@@ -68,6 +68,7 @@ class MemberAdmin(ModelAdmin):
     )
     add_label = _("Add a member")
     keyset = ("-created_at", "-id")
+    exported_as = "members"
     search_fields = ("search_text",)
     search_help_text = _("Name, e-mail, phone or id")
 

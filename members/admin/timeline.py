@@ -128,6 +128,9 @@ def member_timeline(request: WorkspaceRequest, member: Member) -> dict[str, Any]
         "newest": f"{address}?{urlencode(query)}#timeline" if before else "",
         "member": member,
         "address": address,
+        "export": f"{reverse('admin:export')}?what=events&member={member.pk}"
+        if staff_may(request, "members.export")
+        else "",
     }
 
 

@@ -1,5 +1,6 @@
 """The work of all jobs; see urm.tenancy.work for how it is started."""
 
+from urm.jobs import exports  # noqa: F401 - registers the kind
 from urm.jobs.actions import step_next_job
 from urm.jobs.files import delete_expired
 from urm.tenancy.work import register_work

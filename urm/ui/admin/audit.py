@@ -18,6 +18,7 @@ class AuditAdmin(ModelAdmin):
         _("Nothing has been changed yet"), _("Every change by staff, keys and the system is written down here.")
     )
     keyset = ("-at", "-id")
+    exported_as = "audit"
     list_display = ("at", "actor_label", "verb", "target_label", "target_type")
     list_filter = ("actor_kind",)
     search_fields = ("actor_label", "verb", "target_label", "target_id")

@@ -64,6 +64,7 @@ class ModelAdmin(_ByCapability, unfold.ModelAdmin):  # type: ignore[misc]
     add_label: ClassVar[str | Promise] = ""
     empty: ClassVar[Empty | None] = None
     keyset: ClassVar[Sequence[str]] = ()
+    exported_as: ClassVar[str] = ""  # the name of an export (urm.jobs.exports) that the list offers
     unaudited: ClassVar[Sequence[str]] = ()  # fields whose values must not stand in the audit log
 
     form: Any = TenantModelForm

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import template
 from django.template.context import RequestContext
+from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -166,6 +167,21 @@ def sankey(diagram: Sankey) -> dict[str, Any]:
 def progress_of(url: str, label: str = "") -> dict[str, Any]:
     """Polls `url` for urm.ui.components.Progress until it is finished."""
     return {"url": url, "label": label, "id": _new_id("progress")}
+
+
+@register.simple_tag(takes_context=True)
+def export_button(context: RequestContext, cl: Any) -> SafeString | str:
+    """A link that takes the list's search and filters along, where the list can be exported by this person."""
+    what = getattr(cl.model_admin, "exported_as", "")
+    if not what or not context["request"].user.may("members.export"):
+        return ""
+    return format_html(
+        '<a class="ui-button" href="{}{}">{}'
+        '<span class="material-symbols-outlined md-18" aria-hidden="true">download</span></a>',
+        reverse("admin:export"),
+        cl.get_query_string({"what": what}, remove=["after", "p", "o"]),
+        _("Export"),
+    )
 
 
 @register.inclusion_tag("ui/components/empty.html")

@@ -16,8 +16,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from urm.jobs.access import kinds_seen_by, may_change_job
 from urm.jobs.actions import cancel_job, retry_job
+from urm.jobs.files import downloadable, link_to
 from urm.jobs.kinds import kind_of
 from urm.jobs.models import Job
+from urm.tenancy.models import User
 from urm.ui.admin import Empty, Entry, ModelAdmin
 from urm.ui.components import Progress
 from urm.ui.formats import number
@@ -57,6 +59,7 @@ class JobAdmin(ModelAdmin):
         return [
             path("<int:pk>/progress/", wrap(require_GET(self.poll)), name="job_progress"),
             path("<int:pk>/cancel/", wrap(require_POST(self.cancel)), name="job_cancel"),
+            path("<int:pk>/download/", wrap(require_POST(self.download)), name="job_download"),
             path("<int:pk>/retry/", wrap(require_POST(self.retry)), name="job_retry"),
             *urls,
         ]
@@ -77,6 +80,18 @@ class JobAdmin(ModelAdmin):
 
     def retry(self, request: HttpRequest, pk: int) -> HttpResponse:
         return self._do(request, pk, retry_job, gettext("The job goes on where it stopped."))
+
+    def download(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """On to a link for this person alone."""
+        job = self.get_object(request, str(pk))
+        file = downloadable(job.result.get("file_id") or 0)
+        user = request.user
+        if file is None:
+            messages.warning(request, gettext("The file is no longer kept. Start the job again."))
+            return redirect("admin:jobs_job_change", pk)
+        if not isinstance(user, User) or not user.may(file.capability):
+            raise PermissionDenied
+        return redirect(link_to(file, user))
 
     def _do(self, request: HttpRequest, pk: int, action: Any, words: str) -> HttpResponse:
         job = self.get_object(request, str(pk))
