@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -14,15 +14,14 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from members.models import Member
-from members.queries import live_members
 from segments.actions import SegmentError, create_segment, delete_segment, edit_segment, start_recompute
 from segments.actions.background import current_job
 from segments.admin.forms import EMPTY_RULE, SegmentForm, examples
 from segments.admin.lists import SegmentPages
 from segments.admin.usage import uses_of
+from segments.admin.why import WhyPage
 from segments.models import Segment
 from segments.queries import (
-    explain_membership,
     members_of,
     recent_changes,
     rule_in_words,
@@ -64,7 +63,7 @@ def words_of(segment: Segment, names: Names) -> str:
 
 
 @admin.register(Segment)
-class SegmentAdmin(SegmentPages, ModelAdmin):
+class SegmentAdmin(WhyPage, SegmentPages, ModelAdmin):
     area = "segments"
     sidebar = Entry("people", 20, "donut_small", key="s")
     empty = Empty(
@@ -206,26 +205,6 @@ class SegmentAdmin(SegmentPages, ModelAdmin):
             "examples": examples(),
         }
         return TemplateResponse(request, "segments/edit.html", context)
-
-    @needs("segments.view")
-    def why(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Why a member is in the segment or not; `?fragment` for the page of the member itself."""
-        segment = self.get_object(request, str(pk))
-        number = request.GET.get("member", "")
-        member = get_object_or_404(live_members(), pk=int(number)) if number.isdigit() and len(number) < 19 else None
-        explanation, problem = None, ""
-        if member:
-            try:
-                explanation = explain_membership(segment, member)
-            except RuleError as error:
-                problem = error.message
-        context = {"segment": segment, "member": member, "explanation": explanation, "problem": problem}
-        if "fragment" in request.GET:
-            return TemplateResponse(request, "segments/explanation.html", context)
-        title = gettext("Why is somebody in %(segment)s?") % {"segment": segment}
-        return TemplateResponse(
-            request, "segments/why.html", {**self._context(request, segment), "title": title, **context}
-        )
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         delete_segment(segment=obj)

@@ -24,6 +24,7 @@ from segments.actions import (
 from segments.api import shapes
 from segments.models import Segment, Stage
 from segments.queries.checks import recompute_percent
+from segments.queries.why import steps_of
 from urm.rest.errors import ApiError, invalid
 from urm.rest.filters import StrictFilterSet, refuse_unknown
 from urm.rest.schema import documented
@@ -195,7 +196,8 @@ class Explain(ApiView):
         answer=shapes.EXPLANATION_OUT,
         parameters=[_LANGUAGE],
         example=shapes.EXPLANATION_EXAMPLE,
-        description="The rule's own tree, as of now: each condition with what was expected, what is, and if it is met.",
+        description="The rule's own tree, as of now: each condition with what was expected, what is, if it is met, and"
+        " the event that decided it; and when the member entered and left, with the cause, newest first.",
     )
     def get(self, request: ApiRequest, segment_id: int, external_id: str) -> HttpResponseBase:
         refuse_unknown(request, {"language"})
@@ -206,7 +208,8 @@ class Explain(ApiView):
         held = MemberState.objects.filter(member=member, segment_ids__contains=[segment.pk]).exists()
         with translation.override(language):
             explanation = shapes.explained(queries.explain_membership(segment, member))
-        return Response({"in_segment": held, "explanation": explanation})
+        history = [shapes.step_out(step) for step in steps_of(segment, member)]
+        return Response({"in_segment": held, "explanation": explanation, "history": history})
 
 
 class MemberSegments(ApiView):

@@ -6,9 +6,11 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from segments.models import Segment, Stage
+from segments.models import Change, Segment, Stage
 from segments.queries import rule_in_words
+from segments.queries.why import CausingEvent, Step
 from urm.rules import Explanation, Names, RuleError
+from urm.rules.explain import Evidence
 
 LANGUAGES = ("en", "zh-hans")
 RULE_HELP = "A rule; its language is described by GET /api/v1/rule-schema."
@@ -134,20 +136,38 @@ def explained(node: Explanation) -> dict[str, Any]:
     if node.kind == "condition":
         shown |= {"expected": node.expected, "actual": node.actual}
         if node.event is not None:
-            shown["event"] = {
-                "id": node.event.id,
-                "name": node.event.name,
-                "occurred_at": node.event.occurred_at,
-                "amount": node.event.amount,
-            }
+            shown["event"] = _event(node.event)
     else:
         shown["children"] = [explained(child) for child in node.children]
     return shown
 
 
+def _event(event: Evidence | CausingEvent) -> dict[str, Any]:
+    return {"id": event.id, "name": event.name, "occurred_at": event.occurred_at, "amount": event.amount}
+
+
+def step_out(step: Step) -> dict[str, Any]:
+    return {
+        "entered": step.entered,
+        "at": step.at,
+        "cause": step.cause,
+        "event": _event(step.event) if step.event else None,
+    }
+
+
+_EVENT_OUT: dict[str, Any] = {
+    "type": "object",
+    "required": ["id", "name", "occurred_at", "amount"],
+    "properties": {
+        "id": {"type": "integer"},
+        "name": {"type": "string"},
+        "occurred_at": {"type": "string", "format": "date-time"},
+        "amount": {"type": "string", "nullable": True},
+    },
+}
 EXPLANATION_OUT: dict[str, Any] = {
     "type": "object",
-    "required": ["in_segment", "explanation"],
+    "required": ["in_segment", "explanation", "history"],
     "properties": {
         "in_segment": {"type": "boolean", "description": "What is stored: may lag behind for some seconds."},
         "explanation": {
@@ -159,11 +179,25 @@ EXPLANATION_OUT: dict[str, Any] = {
                 "met": {"type": "boolean"},
                 "expected": {"type": "string", "description": "Of a condition."},
                 "actual": {"type": "string", "description": "Of a condition."},
-                "event": {"type": "object", "description": "The event that decided a condition."},
+                "event": {**_EVENT_OUT, "description": "The event that decided a condition."},
                 "children": {
                     "type": "array",
                     "items": {"type": "object"},
                     "description": "Of a group.",
+                },
+            },
+        },
+        "history": {
+            "type": "array",
+            "description": "Entries and exits, newest first; at most 50.",
+            "items": {
+                "type": "object",
+                "required": ["entered", "at", "cause", "event"],
+                "properties": {
+                    "entered": {"type": "boolean"},
+                    "at": {"type": "string", "format": "date-time"},
+                    "cause": {"type": "string", "enum": Change.Cause.values},
+                    "event": {**_EVENT_OUT, "nullable": True, "description": "What happened, if something did."},
                 },
             },
         },
@@ -195,5 +229,14 @@ EXPLANATION_EXAMPLE = {
         "met": False,
         "expected": "at least 3",
         "actual": "1",
+        "event": {"id": 41, "name": "purchase", "occurred_at": "2026-02-01T09:30:00Z", "amount": "20.0000"},
     },
+    "history": [
+        {
+            "entered": False,
+            "at": "2026-03-01T09:30:00Z",
+            "cause": "time",
+            "event": None,
+        }
+    ],
 }
