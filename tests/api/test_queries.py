@@ -29,7 +29,7 @@ STATEMENTS = {
     "/api/v1/rule-schema": 10,
     "/api/v1/segments": 5,
     "/api/v1/segments/{segment_id}": 4,
-    "/api/v1/segments/{segment_id}/explain/{external_id}": 7,
+    "/api/v1/segments/{segment_id}/explain/{external_id}": 9,
     "/api/v1/segments/{segment_id}/members": 6,
     "/api/v1/surveys": 2,
     "/api/v1/surveys/{survey_id}": 4,
