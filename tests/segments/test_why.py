@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from decimal import Decimal
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -36,7 +37,7 @@ def test_entry_names_the_event_that_led_to_it_and_exit_the_changed_rule(shop: Te
     newest = timeline(member, names=["purchase"])[0]
     assert (entry.entered, entry.cause) == (True, "member")
     assert entry.event is not None
-    assert (entry.event.id, entry.event.name, entry.event.amount) == (newest.id, "purchase", 25)
+    assert (entry.event.id, entry.event.name, entry.event.amount) == (newest.id, "purchase", Decimal(25))
     assert members_in(segment, [member]) == {member.pk}
     edit_segment(segment=segment, rule={**TWICE, "value": 3})
     drain(shop.pk)
@@ -85,7 +86,7 @@ def test_member_is_found_in_the_segment_or_not(staff: Client) -> None:
     segment, member, outsider = rows()
     address = f"/w/acme/admin/segments/segment/{segment.pk}/why/"
     for one, words in ((member, "in the segment"), (outsider, "not in the segment")):
-        page = staff.get(address, {"q": one.external_id}).content.decode()
+        page = staff.get(address, {"q": str(one.external_id)}).content.decode()
         assert re.findall(r'href="\?member=(\d+)"', page) == [str(one.pk)]
         assert f'<span class="ui-muted">{words}</span>' in page
     assert "Nobody of that name" in staff.get(address, {"q": "no such person"}).content.decode()
