@@ -1,4 +1,4 @@
-"""Rows 2 to 2c: saved rules against counts of the same rules written by hand, each the way one would write it alone.
+"""Rows 2 to 2d: saved rules against counts of the same rules written by hand, each the way one would write it alone.
 
 Costs are CPU seconds of the database's process and of this one, both without parallel workers, where they can be read.
 """
@@ -6,9 +6,11 @@ Costs are CPU seconds of the database's process and of this one, both without pa
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from statistics import median
 from typing import Any
 
@@ -162,9 +164,9 @@ class _Bench:
         recompute_segments(stale=None)
         return fresh
 
-    def count(self, name: str) -> int:
+    def count(self, name: str, as_of: datetime | None = None) -> int:
         with connection.cursor() as cursor:
-            cursor.execute(self._counts[name], {"now": timezone.now()})
+            cursor.execute(self._counts[name], {"now": as_of or timezone.now()})
             return int(cursor.fetchone()[0])
 
     def count_all(self) -> None:
@@ -172,15 +174,18 @@ class _Bench:
             self.count(name)
 
     def disagreement(self) -> str:
-        """The rules of which the platform's members are not as many as those counted by hand."""
+        """The rules of which the platform's members are not as many as those counted by hand, as of one moment."""
+        from segments.actions import recompute_segments  # noqa: PLC0415
         from segments.models import Segment  # noqa: PLC0415
         from segments.queries import sizes  # noqa: PLC0415
 
+        as_of = timezone.now()
+        recompute_segments(stale=None, as_of=as_of)
         found = sizes()
         differ = [
             f"{segment.name}: {found.get(segment.pk, 0)} members, {counted} by hand"
             for segment in Segment.objects.order_by("id")
-            if (counted := self.count(segment.name)) != found.get(segment.pk, 0)
+            if (counted := self.count(segment.name, as_of)) != found.get(segment.pk, 0)
         ]
         return "; ".join(differ)
 
@@ -240,6 +245,26 @@ def fifty_at_once(context: Context) -> Row:
         ratio, ours, limit = _paired(lambda: recompute_segments(stale=None), bench.count_all, rounds)
     costs = {"segments.member_50_rules_seconds": ours / context.large.members}
     return context.row("2b", ratio, f"{ours:.2f} s ÷ {limit:.2f} s", problem=problem, costs=costs)
+
+
+@measures("2d")
+def growth(context: Context) -> Row:
+    """The same rules over a tenth of the members with a tenth of the events, and over all."""
+    from segments.actions import recompute_segments  # noqa: PLC0415
+
+    seconds = []
+    for workspace in (context.medium, context.large):
+        _Bench(workspace)
+        with tenant_context(workspace.id), _alone():
+            recompute_segments(stale=None)
+            rounds = min(context.rounds, 3)
+            seconds.append(median(_cost(lambda: recompute_segments(stale=None)) for _ in range(rounds)))
+    small, large = seconds
+    exponent = math.log(large / small) / math.log(context.large.members / context.medium.members)
+    return context.row(
+        "2d", exponent, f"{large:.2f} s for {context.large.members:,} members ÷ {small:.2f} s for"
+        f" {context.medium.members:,}",
+    )  # fmt: skip
 
 
 @measures("2c")
