@@ -96,6 +96,8 @@ class Run(TenantModel):
     audience = models.IntegerField(_("members in the segment"), default=0)
     started_at = models.DateTimeField(_("started at"), default=timezone.now)
     finished_at = models.DateTimeField(_("finished at"), null=True)
+    # Versions of the segment's value proposition when the run began, by language: these go into its messages.
+    propositions = models.JSONField(_("versions of the value proposition"), default=dict)
 
     class Meta:
         verbose_name = _("run")

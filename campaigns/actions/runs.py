@@ -8,6 +8,7 @@ from django.utils import timezone
 from campaigns.models import Campaign, Link, Run
 from campaigns.queries.audience import AUDIENCE, WHOLE_TABLES, audience_parameters
 from campaigns.queries.content import prepare
+from campaigns.queries.recipients import proposition_versions
 from urm.audit.actions import record
 from urm.tenancy.context import require_tenant
 from urm.tenancy.work import wake
@@ -48,7 +49,9 @@ def start_run(*, campaign: Campaign, fire_at: datetime) -> Run | None:
         )
         if not taken:
             return None
-        run = Run.objects.create(campaign=campaign, fire_at=fire_at, started_at=now)
+        run = Run.objects.create(
+            campaign=campaign, fire_at=fire_at, started_at=now, propositions=proposition_versions(campaign.segment)
+        )
         Link.objects.bulk_create(
             [Link(campaign=campaign, number=number, url=url) for number, url in enumerate(links, start=1)],
             ignore_conflicts=True,

@@ -114,7 +114,7 @@ def send_batch(run: Run) -> Sent:
         skeleton=Skeleton(
             sender=sender_of(campaign.message.sender_name or tenant.name), mostly_ascii=content.mostly_ascii
         ),
-        shared=shared_values(campaign),
+        shared=shared_values(campaign, run.propositions),
         token=token,
         attempts=dict(claimed),
         zone=tenant.zone,

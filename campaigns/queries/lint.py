@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from campaigns.models import Campaign, Message
 from campaigns.queries.content import Content, ContentError, prepare
 from campaigns.queries.recipients import shared_fields
+from segments.queries.propositions import current_propositions
 from urm.channels.variables import known_fields
 
 _CLIPPED = 100_000  # bytes; Gmail shows no more than 102 KB
@@ -37,7 +38,10 @@ def check_message(message: Message, *, purpose: str = "marketing") -> list[Findi
 
 def check_campaign(campaign: Campaign) -> list[Finding]:
     findings = check_message(campaign.message, purpose=campaign.purpose)
-    if not campaign.segment.value_proposition and "segment.value_proposition" in campaign.message.body:
+    has_one = campaign.segment.value_proposition or any(
+        one.wording for one in current_propositions(campaign.segment).values()
+    )
+    if not has_one and "segment.value_proposition" in campaign.message.body:
         findings.append(
             Finding("segment", _("The message uses the segment's value proposition, but the segment has none."), True)
         )

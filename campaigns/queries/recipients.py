@@ -10,6 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Campaign
 from members.models import AttributeDefinition, EventName, Member
+from segments.models import Segment
+from segments.queries.propositions import current_propositions, propositions_of_versions
+from segments.queries.propositions import in_language as spoken
 from urm.channels.variables import MessageVariable
 from urm.tenancy.context import require_tenant
 from urm.tenancy.models import Tenant
@@ -93,21 +96,47 @@ def shared_fields() -> Mapping[str, str | Promise]:
     """What is the same for every member of a campaign, and the way out."""
     return {
         "segment.name": _("segment"),
-        "segment.value_proposition": _("the segment's value proposition"),
+        "segment.value_proposition": _("the segment's value proposition, in the member's language"),
+        "segment.pain_points": _("what bothers the segment's members"),
+        "segment.selling_points": _("what we offer the segment's members"),
         "workspace.name": _("workspace"),
         "unsubscribe_url": _("address of the unsubscribe page"),
         "preferences_url": _("address of the preference centre"),
     }
 
 
-def shared_values(campaign: Campaign | None) -> dict[str, Any]:
-    """The values of `shared_fields` but for the way out; without a campaign there is no segment."""
+def shared_values(campaign: Campaign | None, versions: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """The values of `shared_fields` but for the way out; without a campaign there is no segment.
+
+    `versions` are those of the value proposition that a run began with; without them the newest count. `in_language`
+    chooses among them.
+    """
     tenant = Tenant.objects.get(pk=require_tenant())
     segment = campaign.segment if campaign else None
-    return {
-        "workspace": {"name": tenant.name, "currency": tenant.currency},
-        "segment": {"name": segment.name, "value_proposition": segment.value_proposition} if segment else {},
-    }
+    shared: dict[str, Any] = {"workspace": {"name": tenant.name, "currency": tenant.currency}, "segment": {}}
+    if segment is not None:
+        found = current_propositions(segment) if versions is None else propositions_of_versions(segment, versions)
+        shared["segment"] = {"name": segment.name, "value_proposition": segment.value_proposition}
+        shared[_PROPOSITIONS] = (found, tenant.language)
+    return shared
+
+
+def in_language(shared: Mapping[str, Any], language: str | None) -> dict[str, Any]:
+    """The shared values for a member of that language."""
+    found, own = shared.get(_PROPOSITIONS, ({}, ""))
+    values = {name: value for name, value in shared.items() if name != _PROPOSITIONS}
+    chosen = spoken(found, [language, own])
+    if chosen is not None:
+        texts = {"pain_points": chosen.pain_points, "selling_points": chosen.selling_points}
+        values["segment"] = {**values["segment"], "value_proposition": chosen.wording, **texts}
+    return values
+
+
+def proposition_versions(segment: Segment) -> dict[str, int]:
+    return {language: one.version for language, one in current_propositions(segment).items()}
+
+
+_PROPOSITIONS = "value propositions"  # no name of a variable
 
 
 VARIABLES = (

@@ -9,7 +9,7 @@ from django.utils import timezone, translation
 
 from campaigns.models import Campaign, Message
 from campaigns.queries.content import TOKEN_MARK, Content, prepare, unsubscribe_path
-from campaigns.queries.recipients import shared_values
+from campaigns.queries.recipients import in_language, shared_values
 from members.models import Member
 from members.queries.links import NOBODY, preferences_url
 from urm.channels.templating import TemplateError
@@ -50,7 +50,13 @@ def render(
     `member_id` is whose preference centre it links to: NOBODY for what staff see.
     """
     unsubscribe_url = public_url(unsubscribe_path(token))
-    given = {**shared, **values, "unsubscribe_url": unsubscribe_url, "preferences_url": preferences_url(member_id)}
+    language = (values.get("member") or {}).get("language")
+    given = {
+        **in_language(shared, language),
+        **values,
+        "unsubscribe_url": unsubscribe_url,
+        "preferences_url": preferences_url(member_id),
+    }
     return Rendered(
         subject=content.subject.render(given),
         html=content.html.render(given).replace(TOKEN_MARK, token),

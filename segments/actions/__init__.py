@@ -3,6 +3,7 @@
 from segments.actions.background import start_recompute
 from segments.actions.checking import check_sample
 from segments.actions.lists import Listed, change_list_by_ids, freeze_segment
+from segments.actions.propositions import save_proposition
 from segments.actions.ranks import freeze_ranks
 from segments.actions.refresh import Refreshed, has_stale_rules, recompute_segments, refresh_members
 from segments.actions.segments import (
@@ -36,6 +37,7 @@ __all__ = [
     "remove_from_list",
     "remove_stage_target",
     "remove_tag_rule",
+    "save_proposition",
     "set_stage_target",
     "set_tag_rule",
     "start_recompute",

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from members.actions import mark_dirty
 from members.models import Member
+from segments.actions.propositions import save_wording
 from segments.actions.saving import checked_rule, mark_stale
 from segments.models import Segment, StaticMember
 from segments.queries.dependencies import dependents_of
@@ -46,6 +47,8 @@ def create_segment(
         if rule is not None:
             segment.rule = checked_rule(rule, ("segment", None))
         _save(segment)
+        if value_proposition:
+            save_wording(segment=segment, wording=value_proposition)
         record(verb="segment.create", target=segment, after=snapshot(segment, *_AUDITED))
         mark_stale(("segment", segment.pk))
     return segment
@@ -72,6 +75,8 @@ def edit_segment(
         segment.description = segment.description if description is None else description
         segment.value_proposition = segment.value_proposition if value_proposition is None else value_proposition
         _save(segment)
+        if value_proposition is not None and value_proposition != before["value_proposition"]:
+            save_wording(segment=segment, wording=value_proposition)
         record(verb="segment.update", target=segment, before=before, after=snapshot(segment, *_AUDITED))
         if moved:
             mark_stale(("segment", segment.pk))

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from members.models import Member
 from segments.actions import SegmentError, change_list_by_ids, freeze_segment, remove_from_list
+from segments.admin.proposition import proposition_page
 from segments.models import Change, Segment, StaticMember
 from segments.queries import changes_of_segment
 from segments.queries.overlap import unused_name
@@ -55,6 +56,7 @@ class SegmentPages:
         return [
             path("<int:pk>/history/", wrap(require_safe(self.history)), name="segment_history"),
             path("<int:pk>/list/", wrap(self.static_list), name="segment_list"),
+            path("<int:pk>/proposition/", wrap(self.proposition), name="segment_proposition"),
             path("<int:pk>/freeze/", wrap(require_POST(self.freeze)), name="segment_freeze"),
         ]
 
@@ -143,6 +145,13 @@ class SegmentPages:
         if remove_from_list(segment=segment, members=list(members)):
             messages.success(request, gettext("Taken off the list."))
         return redirect("admin:segment_list", segment.pk)
+
+    @needs("segments.view")
+    def proposition(self, request: HttpRequest, pk: int) -> HttpResponse:
+        segment = self.get_object(request, str(pk))
+        if request.method == "POST" and not staff_may(request, "segments.change"):
+            raise PermissionDenied
+        return proposition_page(request, segment, self._context(request, segment))
 
     @needs("segments.change")
     def freeze(self, request: WorkspaceRequest, pk: int) -> HttpResponse:
