@@ -171,6 +171,11 @@ declare_score("activity", label_en="activity", label_zh="活跃度")
 declare_score("influence", label_en="influence", label_zh="影响力")
 declare_score("price_sensitivity", label_en="price sensitivity", label_zh="价格敏感度")
 declare_score("churn", label_en="churn risk", label_zh="流失风险")
+declare_score("channel_email", label_en="e-mail preference", label_zh="邮件偏好")
+declare_score("channel_sms", label_en="SMS preference", label_zh="短信偏好")
+declare_score("channel_push", label_en="push preference", label_zh="推送偏好")
+declare_score("preferred_hour", label_en="preferred hour", label_zh="偏好时段")
+declare_score("interests", label_en="number of interests", label_zh="兴趣数量")
 declare_names("score", lambda tenant_id: _scores.values())
 
 

@@ -182,6 +182,20 @@ class Score(TenantModel):
         return f"{self.member_id} {self.name} {self.value}"
 
 
+class ScoreRun(TenantModel):
+    """When the scores of the workspace were last worked out, for which local day; `stale` asks for it anew."""
+
+    day = models.DateField()
+    computed_at = models.DateTimeField()
+    stale = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant"], name="score_run_once")]
+
+    def __str__(self) -> str:
+        return str(self.day)
+
+
 class KeptTag(TenantModel):
     """A rule-driven tag whose rule no longer holds for a member, who keeps it until `until`."""
 

@@ -3,7 +3,7 @@
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from segments.actions import has_stale_rules, recompute_segments
+from segments.actions import compute_scores, has_stale_rules, recompute_segments, scores_are_due
 from segments.actions.background import KIND, forget, is_large, recompute_slice, start_recompute
 from segments.actions.checking import keep_night
 from urm.jobs.kinds import register_job
@@ -35,3 +35,11 @@ register_job(
 @register_work("segments.night", queue="slow")
 def night() -> bool:
     return keep_night()
+
+
+@register_work("scores", queue="slow")
+def scores() -> bool:
+    """Each night, and when asked for."""
+    if scores_are_due():
+        compute_scores()
+    return False

@@ -7,6 +7,9 @@ from urllib.parse import urlencode
 
 from campaigns.models import Campaign, Delivery, Run
 from members.models import Member
+from segments.queries.propositions import Proposition, in_language
+from urm.tenancy.context import require_tenant
+from urm.tenancy.models import Tenant
 
 PAGE = 50
 
@@ -15,11 +18,14 @@ PAGE = 50
 class Row:
     delivery: Delivery
     member: Member | None
+    proposition: str  # version of the value proposition that the message quotes, as “en 3”
 
 
 def delivery_page(campaign: Campaign, given: Mapping[str, str]) -> dict[str, Any]:
     """`?state=` keeps one state, `?after=` begins after that member."""
-    run_ids = list(Run.objects.filter(campaign=campaign).values_list("pk", flat=True))
+    own = Tenant.objects.only("language").get(pk=require_tenant()).language
+    versions = dict(Run.objects.filter(campaign=campaign).values_list("pk", "propositions"))
+    run_ids = list(versions)
     found = Delivery.objects.filter(run_id__in=run_ids).order_by("member_id")
     state, after = given.get("state", ""), given.get("after", "")
     if state in Delivery.State.values:
@@ -30,7 +36,18 @@ def delivery_page(campaign: Campaign, given: Mapping[str, str]) -> dict[str, Any
     people = Member.objects.in_bulk([row.member_id for row in rows[:PAGE]])
     following = urlencode({"state": state, "after": rows[PAGE - 1].member_id}) if len(rows) > PAGE else ""
     return {
-        "rows": [Row(row, people.get(row.member_id)) for row in rows[:PAGE]],
+        "rows": [
+            Row(row, people.get(row.member_id), quoted_version(versions[row.run_id], people.get(row.member_id), own))
+            for row in rows[:PAGE]
+        ],
+        "quotes": any(versions.values()) and "segment.value_proposition" in campaign.message.body,
         "state": state,
         "following": following,
     }
+
+
+def quoted_version(versions: Mapping[str, int], member: Member | None, own: str) -> str:
+    """Which of a run's versions a member is addressed with, as “en 3”."""
+    found = {language: Proposition(language, version, "", "", "") for language, version in versions.items()}
+    chosen = in_language(found, [member.language if member else None, own])
+    return f"{chosen.language} {chosen.version}" if chosen else ""

@@ -6,6 +6,7 @@ from segments.actions.lists import Listed, change_list_by_ids, freeze_segment
 from segments.actions.propositions import save_proposition
 from segments.actions.ranks import freeze_ranks
 from segments.actions.refresh import Refreshed, has_stale_rules, recompute_segments, refresh_members
+from segments.actions.scores import compute_scores, request_scores, scores_are_due
 from segments.actions.segments import (
     SegmentError,
     add_to_list,
@@ -24,6 +25,7 @@ __all__ = [
     "add_to_list",
     "change_list_by_ids",
     "check_sample",
+    "compute_scores",
     "create_segment",
     "delete_segment",
     "edit_segment",
@@ -37,7 +39,9 @@ __all__ = [
     "remove_from_list",
     "remove_stage_target",
     "remove_tag_rule",
+    "request_scores",
     "save_proposition",
+    "scores_are_due",
     "set_stage_target",
     "set_tag_rule",
     "start_recompute",

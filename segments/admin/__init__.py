@@ -1,5 +1,29 @@
 """Segments, stages and rules of tags in the admin, and what they add to the members' pages and the home page."""
 
-from segments.admin import builder, home, lifecycle, members, overlap, proposition, segment, stage, tagrule, watch
+from segments.admin import (
+    builder,
+    home,
+    lifecycle,
+    members,
+    overlap,
+    proposition,
+    scores,
+    segment,
+    stage,
+    tagrule,
+    watch,
+)
 
-__all__ = ["builder", "home", "lifecycle", "members", "overlap", "proposition", "segment", "stage", "tagrule", "watch"]
+__all__ = [
+    "builder",
+    "home",
+    "lifecycle",
+    "members",
+    "overlap",
+    "proposition",
+    "scores",
+    "segment",
+    "stage",
+    "tagrule",
+    "watch",
+]

@@ -3,8 +3,16 @@
 from django.utils import timezone
 
 from members.models import Member
-from segments.actions import add_to_list, create_segment, install_default_stages, set_stage_target, set_tag_rule
-from segments.models import Stage
+from segments.actions import (
+    add_to_list,
+    compute_scores,
+    create_segment,
+    install_default_stages,
+    save_proposition,
+    set_stage_target,
+    set_tag_rule,
+)
+from segments.models import Segment, Stage
 from urm.tenancy.models import Tenant
 from urm.tenancy.work import drain
 
@@ -40,3 +48,9 @@ def build(tenant: Tenant) -> None:
     month = timezone.localtime(timezone.now(), tenant.zone).date()
     for key, metric, goal in (("conversion", "entered", 20), ("retention", "size", 50)):
         set_stage_target(stage=Stage.objects.get(key=key), month=month, metric=metric, goal=goal)
+    lapsing = Segment.objects.get(name="Lapsing big spenders")
+    texts = {"pain_points": "No time in the morning\nQueues", "selling_points": "Order ahead\nA table by name"}
+    save_proposition(segment=lapsing, language="en", wording="A quiet table and a free coffee", **texts)
+    save_proposition(segment=lapsing, language="zh-hans", wording="安静的座位，一杯免费咖啡", pain_points="早上没时间")
+    compute_scores()
+    drain(tenant.pk)
