@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -111,7 +112,7 @@ def _write(request: WorkspaceRequest) -> HttpResponse:
 
 def _chart(formula: Formula, label: str, spread: Spread) -> Chart:
     return Chart(
-        title=label,
+        title=capfirst(label),
         labels=[text for text, _count in spread.bins],
         series=[Series(gettext("members"), [count for _text, count in spread.bins])],
         x_title=gettext("score"),

@@ -113,7 +113,7 @@ class Sankey:
     flows: Mapping[tuple[str, str], int]
     colors: Mapping[str, str] = field(default_factory=dict)
 
-    WIDTH, SIDE, BAR, GAP, BODY = 720, 150, 14, 10, 320
+    WIDTH, SIDE, BAR, GAP, BODY = 620, 150, 14, 10, 320
 
     @cached_property
     def _drawn(self) -> tuple[list[Node], list[Band]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-from analytics.actions import request_rebuild
+from analytics.actions import request_rebuild, request_rfm
 from deploy.demo import visits
 from deploy.demo.expected.figures import cohorts, monthly
 from deploy.demo.report import Bar, Outcome
@@ -28,6 +28,7 @@ def run(run: Run, bar: Bar, outcome: Outcome) -> None:
         _check(run, workspace, before, outcome)
         with workspace.entered():
             request_rebuild()
+            request_rfm()
         bar.show(f"{slug}: all of it anew", 1, 2, force=True)
         run.work_off(workspace)
         outcome.equal(f"{slug}: figures after rolling all up anew", _all(run, workspace), before)

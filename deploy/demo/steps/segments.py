@@ -13,7 +13,7 @@ from deploy.demo.report import Bar, Outcome
 from deploy.demo.run import Run
 from deploy.demo.workspaces import Workspace
 from members.models import MemberState, Tag
-from segments.actions import create_segment, recompute_segments, set_tag_rule
+from segments.actions import compute_scores, create_segment, recompute_segments, set_tag_rule
 from segments.models import Segment, Stage
 from segments.queries import members_of
 
@@ -100,6 +100,7 @@ def run(run: Run, bar: Bar, outcome: Outcome) -> None:
         with workspace.entered():
             bar.show(f"{slug}: computing", force=True)
             _create(workspace)
+            compute_scores()
             run.work_off(workspace)
             _check(run, workspace, bar, outcome)
             found += sum(len(segments) for segments in MemberState.objects.values_list("segment_ids", flat=True))
