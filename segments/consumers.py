@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from members.consumers import register_consumer
 from segments.actions import refresh_members
+from segments.actions.audiences import note_changes
 from urm.tenancy.work import wake
 
 
@@ -19,6 +20,8 @@ class RefreshSegments:
         if refreshed is None:  # another worker is at it: look again soon
             wake("stream", timezone.now() + timedelta(seconds=1))
             return False
+        if refreshed.looked_at:
+            note_changes()
         return bool(refreshed.looked_at)
 
 

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from segments.actions import compute_scores, has_stale_rules, recompute_segments, scores_are_due
 from segments.actions.background import KIND, forget, is_large, recompute_slice, start_recompute
 from segments.actions.checking import keep_night
+from segments.actions.delivering import sync_audiences
 from urm.jobs.kinds import register_job
 from urm.tenancy.work import register_work
 
@@ -43,3 +44,9 @@ def scores() -> bool:
     if scores_are_due():
         compute_scores()
     return False
+
+
+@register_work("audiences", queue="send")
+def keep_audiences() -> bool:
+    """Send one batch of what segments changed to where they are kept current."""
+    return sync_audiences()

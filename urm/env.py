@@ -88,7 +88,21 @@ def files(name: str, default: str) -> dict[str, object]:
     `file:///folder`, or an S3-compatible store: `s3://KEY:SECRET@host[:port]/bucket[/prefix][?region=…]`
     (`s3+http://` without TLS; without KEY:SECRET the machine's own role is used).
     """
-    given = text(name, default)
+    return _storage(name, text(name, default))
+
+
+def stores(name: str) -> dict[str, dict[str, object]]:
+    """Named places for files, `lake=s3://… disk=file:///folder`, as entries of Django's STORAGES by name."""
+    found = {}
+    for word in words(name, ""):
+        label, equals, url = word.partition("=")
+        if not equals or not label.isidentifier():
+            raise ImproperlyConfigured(f"{name} must look like lake=s3://KEY:SECRET@host/bucket,disk=file:///folder.")
+        found[label] = _storage(name, url)
+    return found
+
+
+def _storage(name: str, given: str) -> dict[str, object]:
     url = urlparse(given)
     if url.scheme == "file" and url.path.strip("/") and not url.netloc:
         options: dict[str, object] = {"location": unquote(url.path), "allow_overwrite": True}

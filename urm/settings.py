@@ -159,6 +159,9 @@ STORAGES = {
     ),  # what staff upload and download; see urm.jobs.files
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+# Where audiences may be written to, by the name that staff choose; each workspace gets a folder of its own.
+AUDIENCE_STORES = env.stores("AUDIENCE_STORES")
+STORAGES |= {f"audience-{_name}": _store for _name, _store in AUDIENCE_STORES.items()}
 WHITENOISE_USE_FINDERS = True  # static files are served from the apps; collectstatic in the image only copies them
 
 # --- E-mail
@@ -186,6 +189,10 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": ["'self'"],
     }
 }
+
+# --- Requests to addresses of customers, and their secrets; see urm.lib.outbound and urm.lib.secrets
+OUTBOUND_ALLOW = env.words("OUTBOUND_ALLOW", "")  # host:port pairs that may lie in a private network
+SECRETS_KEYS = env.words("SECRETS_KEYS", "")
 
 # --- REST API
 # Requests a second, refilled steadily; twice as many may come at once.

@@ -1,6 +1,7 @@
 """Segments, stages and rules of tags in the admin, and what they add to the members' pages and the home page."""
 
 from segments.admin import (
+    audiences,
     builder,
     home,
     lifecycle,
@@ -15,6 +16,7 @@ from segments.admin import (
 )
 
 __all__ = [
+    "audiences",
     "builder",
     "home",
     "lifecycle",

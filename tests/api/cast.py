@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 from django.utils import timezone
 
@@ -23,7 +24,8 @@ from members.actions import (
 )
 from members.models import Member
 from segments.actions import add_to_list, create_segment
-from segments.models import Segment
+from segments.actions.audiences import create_audience_sync, set_active
+from segments.models import AudienceSync, Segment, SyncBatch
 from tests.jobs import counting  # noqa: F401 - registers the kind
 from urm.jobs.actions import start_job
 from urm.jobs.files import CSV, add_part, new_file
@@ -93,6 +95,18 @@ def _segment(n: int) -> int:
     return create_segment(name=f"Guests {n}", kind="static").pk
 
 
+@named("sync_id")
+def _sync(n: int) -> int:
+    """Paused, so that nothing is ever asked; with a batch in its log."""
+    segment = Segment.objects.latest("pk")
+    sync, _secret = create_audience_sync(
+        name=f"Ads {n}", segment=segment, destination="webhook", url="https://ads.example.com/"
+    )
+    set_active(sync=sync, active=False)
+    SyncBatch.objects.create(sync=sync, number=1, key=uuid4(), kind="change", state="delivered")
+    return sync.pk
+
+
 @named("survey_id")
 def _survey(n: int) -> int:
     question = {"kind": "nps", "text_en": "Would you recommend us?", "text_zh": "您会推荐我们吗？"}
@@ -140,6 +154,9 @@ def _suppression(n: int) -> int:
 
 
 def _belonging_to_the_first(n: int) -> None:
+    SyncBatch.objects.create(
+        sync=AudienceSync.objects.earliest("pk"), number=n + 1, key=uuid4(), kind="change", state="delivered"
+    )
     member = Member.objects.get(external_id="c-1")
     visit = {"external_id": "c-1", "name": f"visit {n}"}
     accept_events([canonical_event(visit, trusted=True, now=member.created_at)])

@@ -12,7 +12,7 @@ from tests.conftest import PASSWORD, make_tenant
 from urm.tenancy.context import tenant_context
 from urm.tenancy.models import Role, Tenant, User
 
-APPS = ("workspace", "members", "segments", "loyalty", "feedback", "campaigns", "analytics", "jobs")
+APPS = ("workspace", "members", "segments", "audiences", "loyalty", "feedback", "campaigns", "analytics", "jobs")
 
 
 def build_showcase() -> tuple[Tenant, Tenant]:
