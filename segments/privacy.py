@@ -57,4 +57,24 @@ declare(
         neutral="tenant_id kind target_id entered at cause",
         hidden="tenant_id member_id event_id",
     ),
+    Table(
+        "segments_audiencesync",
+        neutral="id tenant_id segment_id name destination mode every_hours url store format fields secret active "
+        "created_at next_at looked_at leased_until last_number page_after failing_since failures problem delivered_at",
+    ),
+    # Under which id a receiver knows somebody: needed until it was told to forget them, then the row goes by itself.
+    Table(
+        "segments_syncedmember",
+        person="member_id",
+        pseudonymous="id member_id external_id",
+        neutral="tenant_id sync_id",
+        hidden="tenant_id member_id sync_id id external_id",
+    ),
+    # Ids in batches that are under way; emptied when they are through or given up.
+    Table(
+        "segments_syncbatch",
+        pseudonymous="added removed",
+        neutral="id tenant_id sync_id number key kind last added_count removed_count state attempts problem created_at "
+        "tried_at delivered_at",
+    ),
 )

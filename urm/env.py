@@ -91,10 +91,10 @@ def files(name: str, default: str) -> dict[str, object]:
     return _storage(name, text(name, default))
 
 
-def stores(name: str) -> dict[str, dict[str, object]]:
+def stores(name: str, default: str) -> dict[str, dict[str, object]]:
     """Named places for files, `lake=s3://… disk=file:///folder`, as entries of Django's STORAGES by name."""
     found = {}
-    for word in words(name, ""):
+    for word in words(name, default):
         label, equals, url = word.partition("=")
         if not equals or not label.isidentifier():
             raise ImproperlyConfigured(f"{name} must look like lake=s3://KEY:SECRET@host/bucket,disk=file:///folder.")

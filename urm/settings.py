@@ -160,7 +160,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 # Where audiences may be written to, by the name that staff choose; each workspace gets a folder of its own.
-AUDIENCE_STORES = env.stores("AUDIENCE_STORES")
+AUDIENCE_STORES = env.stores("AUDIENCE_STORES", "")
 STORAGES |= {f"audience-{_name}": _store for _name, _store in AUDIENCE_STORES.items()}
 WHITENOISE_USE_FINDERS = True  # static files are served from the apps; collectstatic in the image only copies them
 
