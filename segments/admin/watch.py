@@ -90,6 +90,11 @@ def churn_warning(request: WorkspaceRequest) -> HttpResponse:
 @page("lifecycle/why/", title=_("Why is somebody in this stage?"), capability="segments.view", name="stage_why")
 def stage_why(request: WorkspaceRequest) -> HttpResponse:
     """`?stage=3&member=7`: the stage's rule, condition by condition; `?fragment` for use in another page."""
+    if "member" not in request.GET:
+        words = _("Open the churn warning and choose “Why?” beside a member.")
+        empty = Empty(_("Choose a member first"), words, icon="help", action_url="admin:churn_warning",
+                      action_label=_("Churn warning"))  # fmt: skip
+        return render_page(request, "segments/no_list.html", {"empty": empty})
     stage = get_object_or_404(Stage, pk=_number(request.GET.get("stage", "")))
     member = get_object_or_404(live_members(), pk=_number(request.GET.get("member", "")))
     explanation, problem = None, ""
