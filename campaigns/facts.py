@@ -89,6 +89,7 @@ declare(
         variants=lambda names: [Variant(Typed(Kind.NUMBER))],
         sql=_sql,
         changes=_changes,
+        obeys_as_of=True,
         noun=_noun,
         evidence=_evidence,
     )

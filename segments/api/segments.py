@@ -126,9 +126,11 @@ class Preview(ApiView):
             "sample": [{"external_id": "c-1024", "name": "Ada Byron"}],
             "words": shapes.WORDS_EXAMPLE,
             "as_of": "2026-03-01T09:30:00Z",
+            "read_now": [],
         },
-        request_example={"rule": shapes.RULE_EXAMPLE},
-        description="Saves nothing. Events, windows and calendar words obey `as_of`; all else is read as it is now.",
+        request_example={"rule": shapes.RULE_EXAMPLE, "as_of": "2026-03-01T09:30:00Z"},
+        description="Saves nothing. Events, windows and calendar words obey `as_of`; all else is read as it is now, "
+        "and `read_now` names what.",
     )
     def post(self, request: ApiRequest) -> HttpResponseBase:
         given = self.valid(shapes.PreviewIn)
@@ -136,7 +138,14 @@ class Preview(ApiView):
         found = queries.preview(given["rule"], given["as_of"], names=names)
         words = shapes.in_words(given["rule"], names)
         return self.answer(
-            shapes.PreviewOut, {"count": found.count, "sample": found.sample, "words": words, "as_of": found.as_of}
+            shapes.PreviewOut,
+            {
+                "count": found.count,
+                "sample": found.sample,
+                "words": words,
+                "as_of": found.as_of,
+                "read_now": list(found.read_now),
+            },
         )
 
 

@@ -98,6 +98,10 @@ class PreviewOut(serializers.Serializer[Any]):
     sample = SampleOut(many=True)
     words = WordsOut()
     as_of = serializers.DateTimeField()
+    read_now = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="With `as_of`: the facts in the rule that were read as they are now nevertheless.",
+    )
 
 
 class ListMembersIn(serializers.Serializer[Any]):

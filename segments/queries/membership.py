@@ -12,8 +12,9 @@ from django.utils.translation import get_language
 from members.models import Member, MemberState
 from members.queries import in_segment, live_members
 from segments.models import Segment
-from urm.rules import Explanation, Names, Rule, Scope, check, compile_rules, explain, matching_members, words
+from urm.rules import Explanation, Names, Rule, Scope, check, compile_rules, explain, facts, matching_members, words
 from urm.rules.sqltext import sql
+from urm.rules.tree import FactTerm, Node, leaves
 from urm.rules.workspace import current_names, fetch
 
 SAMPLE = 10
@@ -29,12 +30,14 @@ class SampleMember:
 @dataclass(frozen=True, slots=True)
 class Preview:
     """`words` in the language of the request; `as_of` is what the events were read at. Profile, attributes, tags,
-    consent, stage and points are always read as they are now."""
+    consent, stage and points are always read as they are now: if a moment was asked for, `read_now` names those that
+    the rule reads."""
 
     count: int
     sample: tuple[SampleMember, ...]
     words: str
     as_of: datetime
+    read_now: tuple[str, ...] = ()
 
 
 def preview(rule: Mapping[str, Any], as_of: datetime | None = None, *, names: Names | None = None) -> Preview:
@@ -54,7 +57,22 @@ def preview(rule: Mapping[str, Any], as_of: datetime | None = None, *, names: Na
         tuple(SampleMember(member.pk, member.external_id, str(member)) for member in sample),
         words(checked, get_language() or "en", names),
         moment,
+        tuple(sorted(_read_now(checked.node, names))) if as_of is not None else (),
     )
+
+
+def _read_now(node: Node, names: Names) -> set[str]:
+    """The facts that are read as they are now, whatever `as_of` is; those of segments that the rule refers to too."""
+    found = set()
+    for leaf in leaves(node):
+        assert isinstance(leaf.subject, FactTerm)
+        key = leaf.subject.fact
+        entry = names.find("segment", leaf.subject.params["id"]) if key == "segment" else None
+        if entry is not None and entry.detail["kind"] == Segment.Kind.DYNAMIC:
+            found |= _read_now(check(entry.detail["rule"], names).node, names)
+        elif not facts()[key].obeys_as_of:
+            found.add(key)
+    return found
 
 
 def matching_external_ids(rule: Mapping[str, Any], as_of: datetime | None = None) -> list[str]:

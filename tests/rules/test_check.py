@@ -12,6 +12,9 @@ from urm.rules.tree import AllOf, Leaf
 BOUGHT = {"fact": "event", "name": "purchase", "measure": "count", "op": "gte", "value": 1}
 VIP = {"fact": "tag", "name": "vip", "op": "is_true"}
 
+SEQUENCE = {"fact": "sequence", "steps": [{"name": "visit"}, {"name": "purchase"}], "op": "is_true"}
+RANK = {"fact": "rank", "name": "purchase", "measure": "count", "top_percent": 10, "op": "is_true"}
+
 
 def problems(rule: object, names: Names) -> list[tuple[str, str]]:
     with pytest.raises(RuleError) as refused:
@@ -52,6 +55,17 @@ def nested(depth: int, leaf: dict[str, Any]) -> dict[str, Any]:
         ({**BOUGHT, "where": {"prop": "amount", "op": "eq", "value": "x"}}, [("where.value", "bad_number")]),
         ({**BOUGHT, "where": {"all": [{"prop": "", "op": "is_set"}]}}, [("where.all[0].prop", "bad_property")]),
         ({**BOUGHT, "where": VIP}, [("where", "bad_property")]),
+        ({**SEQUENCE, "steps": [{"name": "visit"}]}, [("steps", "bad_list")]),
+        ({**SEQUENCE, "steps": [{"name": "visit"}, {"name": "purchse"}]}, [("steps[1].name", "unknown_name")]),
+        ({**SEQUENCE, "steps": [{"name": "visit"}, {"event": "purchase"}]}, [("steps[1]", "bad_step")]),
+        ({**SEQUENCE, "without": {"name": "visit", "whre": {}}}, [("without.whre", "unknown_name")]),
+        ({**SEQUENCE, "within_days": 0}, [("within_days", "bad_days")]),
+        ({**RANK, "measure": "first"}, [("measure", "unknown_name")]),
+        ({**RANK, "top_percent": 0}, [("top_percent", "bad_percent")]),
+        ({**RANK, "top_percent": 12.345}, [("top_percent", "bad_percent")]),
+        ({"fact": "sample", "percent": 101, "salt": "a", "op": "is_true"}, [("percent", "bad_percent")]),
+        ({"fact": "sample", "percent": 10, "salt": "a\0", "op": "is_true"}, [("salt", "bad_text")]),
+        ({**VIP, "name": "v\0p"}, [("name", "unknown_name")]),
         ({**VIP, "ignore_case": True}, [("ignore_case", "unknown_name")]),
         ({**VIP, "value": 1}, [("value", "unknown_name")]),
         ({**VIP, "version": 2}, [("version", "bad_version")]),
@@ -88,7 +102,9 @@ def test_check_gives_a_tree_and_the_rule_to_store(names: Names) -> None:
     assert check(rule.source, names) == rule
 
 
-@pytest.mark.parametrize(("depth", "accepted"), [(MAX_DEPTH, True), (MAX_DEPTH + 1, False), (100_000, False)])
+@pytest.mark.parametrize(
+    ("depth", "accepted"), [(MAX_DEPTH, True), (MAX_DEPTH + 1, False), (1000, False), (100_000, False)]
+)
 def test_check_limits_depth(depth: int, accepted: bool, names: Names) -> None:
     rule = nested(depth, VIP)
     if accepted:

@@ -1,6 +1,7 @@
 """Saving rules: what is refused, what is audited, who sees what."""
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -156,6 +157,32 @@ def test_preview_counts_and_reads_the_rule(buy: Buy) -> None:
         "bought for at least 100",
     )
     assert rule_in_words(BIG, "zh-hans") == "消费总额不少于 100"
+
+
+def test_preview_says_what_it_reads_as_now(buy: Buy) -> None:
+    buy("c-1", amount=100)
+    add_tag(member=Member.objects.get(), name="vip")
+    big = create_segment(name="Big and tagged", rule={"all": [BIG, tagged("vip")]})
+    rule = {"any": [is_in(big), {"fact": "profile", "name": "city", "op": "is_set"}]}
+    assert preview(rule).read_now == ()
+    past = timezone.now() - timedelta(days=30)
+    found = preview(rule, past)
+    assert (found.count, found.as_of, found.read_now) == (0, past, ("profile", "tag"))
+    assert preview(BIG, past).read_now == ()
+
+
+@pytest.mark.parametrize("via", ["sequence", "event"])
+def test_circle_through_steps_of_a_sequence_is_refused(shop: Tenant, via: str) -> None:
+    EventName.objects.create(name="urm.segment.entered", platform=True)
+    big = create_segment(name="Big", rule=BIG)
+    entered = {"name": "urm.segment.entered", "where": {"prop": "segment", "op": "eq", "value": big.pk}}
+    read: dict[str, dict[str, Any]] = {
+        "sequence": {"fact": "sequence", "steps": [{"name": "purchase"}, entered], "op": "is_true"},
+        "event": {"fact": "event", **entered, "measure": "count", "op": "gte", "value": 1},
+    }
+    with pytest.raises(RuleError) as refused:
+        edit_segment(segment=big, rule=read[via])
+    assert refused.value.message == "the rule depends on itself: segment “Big” → segment “Big”"
 
 
 def test_explain_membership_names_the_deciding_event(buy: Buy) -> None:

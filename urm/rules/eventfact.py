@@ -54,6 +54,7 @@ def event_fact(tables: EventTables) -> Fact:
         variants=_variants,
         sql=lambda params, plan: event_operand(tables, params, plan),
         changes=_changes,
+        obeys_as_of=True,
         sentence=event_sentence,
         evidence=lambda params, plan, member_id: event_evidence(tables, params, plan, member_id),
     )

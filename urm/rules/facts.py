@@ -55,7 +55,7 @@ class Fact:
     `sentence(leaf, language, names, negated)` reads a whole condition, or returns None for the general wording, which
     then uses `noun`. `evidence` selects the event that decided the answer for one member, if there is such a thing.
     `wheres` are the conditions that the fact puts on events of a name. `refuse` looks at all parameters together: the
-    name of the wrong one and what is wrong with it."""
+    name of the wrong one and what is wrong with it. Facts that do not obey `as_of` are read as they are now."""
 
     key: str
     label_en: str
@@ -70,6 +70,7 @@ class Fact:
     evidence: Callable[[Params, Plan, int], Sql] | None = None
     wheres: Callable[[Params, str], tuple[Node | None, ...]] = lambda terms, name: (terms.get("where"),)
     refuse: Callable[[Params, Names], tuple[str, str] | None] | None = None
+    obeys_as_of: bool = False
 
 
 _facts: dict[str, Fact] = {}

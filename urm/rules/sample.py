@@ -40,6 +40,7 @@ def sample_fact() -> Fact:
         variants=lambda names: [Variant(Typed(Kind.BOOLEAN))],
         sql=_operand,
         changes=_nothing,
+        obeys_as_of=True,
         sentence=sample_sentence,
     )
 

@@ -54,6 +54,7 @@ def sequence_fact(tables: EventTables) -> Fact:
         variants=lambda names: [Variant(Typed(Kind.BOOLEAN))],
         sql=lambda terms, plan: _operand(tables, terms, plan),
         changes=_changes,
+        obeys_as_of=True,
         wheres=lambda terms, name: tuple(step.where for step in _all_steps(terms) if name in step.names),
         sentence=sequence_sentence,
         evidence=lambda terms, plan, member_id: _evidence(tables, terms, plan, member_id),
