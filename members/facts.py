@@ -82,7 +82,8 @@ _VERBS: Mapping[str, Mapping[str, str]] = {
 
 def _events(tenant_id: int) -> Iterable[Entry]:
     for row in EventName.objects.filter(tenant_id=tenant_id):
-        yield Entry(row.name, row.pk, detail={**_VERBS.get(row.name, {}), "platform": row.platform})
+        detail = {**_VERBS.get(row.name, {}), "platform": row.platform, "hidden": row.hidden}
+        yield Entry(row.name, row.pk, row.label_en, row.label_zh, detail=detail)
 
 
 def _merged(tenant_id: int) -> Iterable[Entry]:

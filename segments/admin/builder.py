@@ -30,12 +30,12 @@ MAX_RULE = 70_000  # bytes read of what is sent; the language refuses less with 
 
 
 def title_of(kind: str, entry: Entry) -> str:
-    """An event is called as in the timeline, with the name that rules say beside it."""
+    """An event is called as staff call it or as in the timeline, with the name that rules say beside it."""
     label = entry.label(get_language() or "en")
     if kind != "event":
         return label
-    words = str(words_for(str(entry.key)).label)
-    return words if words == label else f"{words} · {entry.key}"
+    words = label if label != entry.key else str(words_for(label).label)
+    return words if words == entry.key else f"{words} · {entry.key}"
 
 
 @page("rules/language/", title=_("Rule language"), capability="segments.view", name="rule_language")

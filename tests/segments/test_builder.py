@@ -47,7 +47,7 @@ def test_language_names_events_as_the_timeline_does(staff: Client) -> None:
         ),
         ({"term": "{"}, []),
         ({"term": "[]"}, []),
-        ({"event": "purchase", "q": "st"}, [{"value": "store", "label": "store"}]),
+        ({"event": "purchase", "q": "st"}, [{"value": "store", "label": "store", "type": "text"}]),
         ({"event": "purchase", "prop": "store"}, [{"value": "Harbour", "label": "Harbour"}]),
         ({"names": "tag", "q": "a\0b", "page": "x"}, []),
     ],

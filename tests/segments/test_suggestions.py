@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from members.actions import add_tag, upsert_member
-from members.models import AttributeDefinition, Member
+from members.models import AttributeDefinition, EventName, EventProperty
 from segments.queries.suggestions import (
     PAGE,
     Suggestions,
@@ -62,16 +62,23 @@ def test_numbers_and_unknown_facts_have_no_values(shop: Tenant) -> None:
 
 
 def test_properties_of_events_and_their_values(buy: Buy) -> None:
-    buy("a", properties={"store": "Harbour", "lines": ["x", "y"], "online": True})
+    buy("a", properties={"store": "Harbour", "lines": ["x", "y"], "online": True, "phone": "1"})
     buy("a", properties={"store": "Station", "nothing": None, "deep": {"a": 1}})
-    buy("b", properties={"store": "Harbour"}, name="visit")
-    names = current_names()
-    purchase = ["purchase"]
-    assert properties_like(purchase, "", 0, names) == options("store", "deep", "lines", "nothing", "online")
-    assert properties_like(purchase, "sto", 0, names) == options("store")
-    assert property_values_like(purchase, "store", "", 0, names) == options("Harbour", "Station")
-    assert property_values_like(purchase, "lines", "", 0, names) == options("x", "y")
+    buy("b", properties={"store": "Harbour", "lines": ["y"], "online": True, "phone": "1"})
+    names, purchase = current_names(), ["purchase"]
+    event = EventName.objects.get(name="purchase")
+    types = {"store": "text", "lines": "list", "online": "boolean", "secret": "text", "phone": "text"}
+    for name, kind in types.items():
+        fields = {"type": kind, "hidden": name == "secret", "personal": name == "phone"}
+        EventProperty.objects.update_or_create(event=event, name=name, defaults=fields)
+    found = properties_like(purchase, "", 0, names).options
+    assert {one["value"]: one["type"] for one in found if one["value"] in types} == {
+        name: kind for name, kind in types.items() if name != "secret"
+    }
+    assert properties_like(purchase, "sto", 0, names).options == [{"value": "store", "label": "store", "type": "text"}]
+    assert property_values_like(purchase, "store", "", 0, names) == options("Harbour")  # one member alone: Station
+    assert property_values_like(purchase, "lines", "", 0, names) == options("y")
     assert property_values_like(purchase, "online", "", 0, names) == options("true")
     assert property_values_like(purchase, "deep", "", 0, names) == options()
+    assert property_values_like(purchase, "phone", "", 0, names) == options()
     assert properties_like(["unheard"], "", 0, names) == options()
-    assert Member.objects.count() == 2

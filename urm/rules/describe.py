@@ -75,10 +75,12 @@ def describe(names: Names, titles: Titles | None = None) -> dict[str, Any]:
 
 
 def options_of(kind: str, names: Names, titles: Titles | None = None) -> list[dict[str, Any]]:
-    """All names of a kind by title. An entry that belongs to another kind of name (a question to its survey) says so
-    in `of`."""
+    """All names of a kind by title, without those that are `hidden`. An entry that belongs to another kind of name (a
+    question to its survey) says so in `of`."""
     found = []
     for entry in names.all(kind).values():
+        if entry.detail.get("hidden"):
+            continue
         title = titles(kind, entry) if titles else entry.label(_language())
         option: dict[str, Any] = {"value": entry.key, "label": title}
         if belongs := {key: entry.detail[key] for key in _owners() if key in entry.detail}:

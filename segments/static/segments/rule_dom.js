@@ -101,9 +101,9 @@ export function combobox({ value, label, key, field, load, commit, free, texts, 
   };
   const pick = (option) => {
     close();
-    box.value = clears ? "" : option.label;
+    box.value = clears ? "" : free ? option.value : option.label;
     settled = box.value;
-    commit(option.value);
+    commit(option.value, option);
   };
   const take = () => {
     if (box.value === settled) return;

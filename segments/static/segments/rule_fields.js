@@ -138,10 +138,15 @@ export class Form {
     const name = combobox({
       value: raw.prop, label: this.t.property, key: this.key("prop"), field: "prop", free: true, texts: this.t,
       load: (q, page) => this.ctx.suggest({ event: this.events, q, page }).then((found) => ({ ...found, options: q || page ? found.options : [{ value: language.amount, label: language.amount }, ...found.options] })),
-      commit: (value) => this.ctx.change(() => {
-        const amount = value === language.amount;
-        if (amount && propKind(this.leaf, language) !== "number") { raw.prop = value; this.leaf.propKind = "number"; fit(language, raw, { kind: "number" }); } else raw.prop = value;
-      }, { redraw: value === language.amount, key: this.key("prop") }),
+      commit: (value, option) => {
+        // What is chosen brings its type along.
+        const type = value === language.amount ? "number" : language.props.find((one) => one === option?.type);
+        const other = type && type !== propKind(this.leaf, language);
+        this.ctx.change(() => {
+          raw.prop = value;
+          if (other) { this.leaf.propKind = type; delete raw.op; fit(language, raw, { kind: type }); }
+        }, { redraw: other, key: other ? null : this.key("prop") });
+      },
     });
     const kind = propKind(this.leaf, language);
     const type = select({
