@@ -57,15 +57,19 @@ def test_suggestions(staff: Client, query: dict[str, str], first: list[dict[str,
 
 
 def test_preview_counts_every_condition(staff: Client) -> None:
-    rule = {
-        "all": [{"fact": "tag", "name": "VIP", "op": "is_true"}, {"fact": "profile", "name": "city", "op": "is_set"}]
-    }
+    nowhere = {"fact": "profile", "name": "source", "op": "eq", "value": "nowhere"}
+    rule = {"all": [{"fact": "tag", "name": "VIP", "op": "is_true"}, nowhere]}
     answer = staff.post(f"{ADMIN}preview/", rule, content_type="application/json").json()
     assert (answer["count"], answer["margin"], answer["sample"]) == ("0", None, [])
-    assert answer["words"] == {"en": "has the tag VIP, and city is known", "zh-hans": "有标签 VIP，且城市已知"}
+    assert answer["words"] == {
+        "en": "has the tag VIP, and acquisition source is “nowhere”",
+        "zh-hans": "有标签 VIP，且获客来源为“nowhere”",
+    }
+    vip, everybody = int(answer["parts"][1]["alone"]), int(answer["everybody"])
+    assert 0 < vip < everybody
     assert [(part["path"], part["alone"], part["together"], part["share"]) for part in answer["parts"]] == [
         ("rule", "0", None, 0),
-        ("all[0]", "8", "8", 0.2),
+        ("all[0]", f"{vip}", f"{vip}", vip / everybody),
         ("all[1]", "0", "0", 0),
     ]
 
