@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 from django.db.backends.utils import CursorWrapper
+from django.utils import timezone
 
 from members.actions import emit, mark_dirty
 from members.consumers.log import IN_RANGE, Position, RangeReader, range_of, register_consumer
@@ -23,13 +24,21 @@ from urm.tenancy.context import require_tenant
 MOST_LEARNED = 500  # anybody can put any word into a link: what is found beyond this many counts as `other`
 OTHER = "other"
 
+# The first touch of each member in the stretch, then one look-up by key for each, whatever the planner believes.
 _TOUCHES = f"""
-SELECT DISTINCT ON (e.member_id) e.member_id, e.occurred_at, e.properties::text
-FROM members_event e LEFT JOIN members_memberacquisition a ON a.tenant_id = {{tenant}} AND a.member_id = e.member_id
-WHERE {IN_RANGE} AND (a.at IS NULL OR e.occurred_at < a.at)
-  AND (e.properties ->> 'src' <> '' OR e.properties ->> 'utm_source' <> '' OR e.properties ->> 'referrer' <> ''
-       OR jsonb_typeof(e.properties -> 'first_touch') = 'object')
-ORDER BY e.member_id, e.occurred_at, e.id
+WITH touched AS MATERIALIZED (
+    SELECT DISTINCT ON (e.member_id) e.member_id, e.occurred_at, e.properties::text AS properties
+    FROM members_event e
+    WHERE {IN_RANGE} AND (
+        e.properties ->> 'src' <> '' OR e.properties ->> 'utm_source' <> '' OR e.properties ->> 'referrer' <> ''
+        OR jsonb_typeof(e.properties -> 'first_touch') = 'object'
+    )
+    ORDER BY e.member_id, e.occurred_at, e.id
+)
+SELECT t.member_id, t.occurred_at, t.properties FROM touched t LEFT JOIN LATERAL (
+    SELECT at FROM members_memberacquisition WHERE tenant_id = {{tenant}} AND member_id = t.member_id OFFSET 0
+) a ON true
+WHERE a.at IS NULL OR t.occurred_at < a.at
 """
 
 
@@ -78,15 +87,15 @@ def record_touches(touches: Mapping[int, tuple[datetime, Touch]]) -> None:
     """Store first touches by member id; sources that nobody made are learned."""
     sources = _sources({touch.code: touch.kind for _at, touch in touches.values()})
     before = dict(MemberAcquisition.objects.filter(pk__in=touches).values_list("member_id", "source__code"))
-    members = {member.pk: member for member in Member.objects.filter(pk__in=touches, erased_at=None)}
-    rows, events, changed = [], [], []
-    for pk, member in sorted(members.items()):
+    members = Member.objects.filter(pk__in=touches, erased_at=None).order_by("pk").values_list("pk", "source")
+    rows, events = [], []
+    changed: dict[str, list[int]] = {}
+    for pk, known in members:
         at, touch = touches[pk]
         source = sources.get(touch.code) or sources[OTHER]
-        rows.append(MemberAcquisition(member=member, source=source, at=at, **touch.details))
-        if member.source in (None, before.get(pk)) and member.source != source.code:
-            member.source = source.code
-            changed.append(member)
+        rows.append(MemberAcquisition(member_id=pk, source=source, at=at, **touch.details))
+        if known in (None, before.get(pk)) and known != source.code:
+            changed.setdefault(source.code, []).append(pk)
         if pk not in before:
             medium, campaign = touch.details["medium"], touch.details["campaign"]
             events.append(MemberAcquired(member_id=pk, source=source.code, medium=medium, campaign=campaign))
@@ -96,8 +105,9 @@ def record_touches(touches: Mapping[int, tuple[datetime, Touch]]) -> None:
         update_fields=["source", "at", *_DETAILS],
         unique_fields=["tenant", "member"],
     )
-    Member.objects.bulk_update(changed, ["source"])
-    mark_dirty(member.pk for member in changed)
+    for code, ids in changed.items():  # a few sources, many members
+        Member.objects.filter(pk__in=ids).update(source=code, updated_at=timezone.now())
+    mark_dirty(pk for ids in changed.values() for pk in ids)
     emit(events)
 
 
