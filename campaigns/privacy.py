@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from urm.privacy import BLANK, Table, declare
+from urm.privacy.retention import Retention, counting, keep_for_a_time, running
 
 declare(
     Table("campaigns_message", neutral="id tenant_id name subject format body text sender_name created_at updated_at"),
@@ -25,4 +26,21 @@ declare(
         hidden="tenant_id member_id due_at token attempts",
         erase=BLANK,
     ),
+)
+
+keep_for_a_time(
+    Retention(
+        "deliveries",
+        label=_("Deliveries"),
+        effect=_("Who got which message, opened and clicked it; reports of those campaigns lose their figures."),
+        count=counting("campaigns_delivery", "t.run_id IN (SELECT id FROM campaigns_run r WHERE "
+                       "r.tenant_id = {tenant} AND r.finished_at < %(before)s)"),
+        remove=running(
+            "DELETE FROM campaigns_delivery WHERE tenant_id = {tenant} AND (run_id, member_id) IN ("
+            "SELECT d.run_id, d.member_id FROM campaigns_delivery d JOIN campaigns_run r "
+            "ON r.tenant_id = {tenant} AND r.id = d.run_id AND r.finished_at < %(before)s "
+            "WHERE d.tenant_id = {tenant} LIMIT %(limit)s)"
+        ),
+        least_days=90,
+    )
 )

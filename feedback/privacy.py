@@ -4,6 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 from urm.privacy import BLANK, Table, declare
 from urm.privacy.registry import LookUp
+from urm.privacy.retention import Retention, counting, keep_for_a_time, running
 
 _OWN_RESPONSES = (
     "response_id IN (SELECT id FROM feedback_response WHERE tenant_id = {tenant} AND member_id = ANY({members}))"
@@ -48,4 +49,23 @@ declare(
         erase=BLANK,
         blank={"text": "CASE WHEN text IS NOT NULL THEN '' END"},  # an answer has a number or a text
     ),
+)
+
+_OLD_WORDS = (
+    "t.text <> '' AND t.response_id IN (SELECT id FROM feedback_response r WHERE r.tenant_id = {tenant} "
+    "AND r.submitted_at < %(before)s)"
+)
+
+keep_for_a_time(
+    Retention(
+        "answers",
+        label=_("Words of survey answers"),
+        effect=_("What people wrote is emptied. Scores and choices stay."),
+        count=counting("feedback_answer", _OLD_WORDS),
+        remove=running(
+            "UPDATE feedback_answer SET text = '' WHERE tenant_id = {tenant} AND id IN ("
+            f"SELECT t.id FROM feedback_answer t WHERE t.tenant_id = {{tenant}} AND {_OLD_WORDS} "
+            "ORDER BY t.id LIMIT %(limit)s)"
+        ),
+    )
 )

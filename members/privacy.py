@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from members.models import Identity, InboxEntry, ParkedEvent
 from urm.privacy import BLANK, DROP, Forget, Person, Table, declare
 from urm.privacy.registry import LookUp, execute
+from urm.privacy.retention import Retention, counting, keep_for_a_time, running
 
 
 def _forget_in_inbox(person: Person) -> None:
@@ -230,6 +231,7 @@ declare(
         erase=DROP,
     ),
     Table("members_erasure", pseudonymous="id member_id", neutral="tenant_id requested_at erased_at"),
+    Table("members_retentionperiod", neutral="id tenant_id kind days ran_on removed"),
     Table("members_identitysettings", neutral="id tenant_id merge_kinds"),
     Table(
         "members_attributedefinition",
@@ -257,4 +259,39 @@ declare(
         hidden="tenant_id search_text",
         erase=BLANK,
     ),
+)
+
+_LAST_SEEN = """
+t.erased_at IS NULL AND t.erasure_requested_at IS NULL AND t.merged_into_id IS NULL AND t.updated_at < %(before)s
+AND t.first_seen_at < %(before)s AND NOT EXISTS (
+    SELECT FROM members_daily d JOIN members_eventname n ON n.tenant_id = {tenant} AND n.id = d.name_id
+    WHERE d.tenant_id = {tenant} AND d.member_id = t.id AND d.last_at >= %(before)s AND NOT n.platform)
+"""
+
+keep_for_a_time(
+    Retention(
+        "events",
+        label=_("Contents of events"),
+        effect=_("The properties of older events are emptied. That they happened, when, and their amounts stay."),
+        count=counting("members_event", "t.received_at < %(before)s AND t.properties <> '{{}}'"),
+        remove=running(
+            "UPDATE members_event SET properties = '{{}}' WHERE tenant_id = {tenant} AND (received_at, id) IN ("
+            "SELECT received_at, id FROM members_event WHERE tenant_id = {tenant} AND received_at < %(before)s "
+            "AND properties <> '{{}}' ORDER BY received_at, id LIMIT %(limit)s)"
+        ),
+    )
+)
+keep_for_a_time(
+    Retention(
+        "inactive_members",
+        label=_("Inactive members"),
+        effect=_("Members who did nothing for so long, and whose profile nobody changed, are erased."),
+        count=counting("members_member", _LAST_SEEN),
+        remove=running(
+            "UPDATE members_member SET erasure_requested_at = now() WHERE tenant_id = {tenant} AND id IN ("
+            f"SELECT t.id FROM members_member t WHERE t.tenant_id = {{tenant}} AND {_LAST_SEEN} "
+            "ORDER BY t.id LIMIT %(limit)s)"
+        ),
+        least_days=180,
+    )
 )

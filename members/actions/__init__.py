@@ -14,10 +14,15 @@ from members.actions.identify import identify_member
 from members.actions.members import MemberError, request_erasure, upsert_member
 from members.actions.merging import MergeError, merge_members, unmerge_members
 from members.actions.retraction import UnknownEventError, correct_event, delete_event
+from members.actions.retention import let_go, preview_retention, set_retention, wake_at_night
 from members.actions.suppressions import lift_suppression, suppress_address
 from members.actions.tags import add_tag, create_tag, expire_tags, next_tag_expiry, remove_tag, tag_members
 
 __all__ = [
+    "let_go",
+    "preview_retention",
+    "set_retention",
+    "wake_at_night",
     "EventError",
     "MemberError",
     "MergeError",

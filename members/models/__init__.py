@@ -6,6 +6,7 @@ from members.models.imports import Import, ImportRow
 from members.models.log import Cursor, DailyCount, Event, EventKey, EventName, InboxEntry, ParkedEvent
 from members.models.member import AttributeDefinition, Identity, Member
 from members.models.merge import DuplicateCandidate, IdentitySettings, MemberMerge, RetractedEvent
+from members.models.retention import RetentionPeriod
 from members.models.schema import EventProperty
 from members.models.state import DirtyMember, MemberState, MemberTag, Tag
 
@@ -39,6 +40,7 @@ __all__ = [
     "MemberTag",
     "ParkedEvent",
     "RetractedEvent",
+    "RetentionPeriod",
     "Suppression",
     "Tag",
 ]

@@ -1,9 +1,12 @@
 """Jobs and their files: exports and imports hold whole lists of people."""
 
+from django.utils.translation import gettext_lazy as _
+
 from urm.jobs.files import chunks_of, delete_content
 from urm.jobs.models import File
 from urm.privacy import Forget, Person, Table, declare
 from urm.privacy.registry import execute
+from urm.privacy.retention import Retention, counting, keep_for_a_time, running
 
 
 def _forget_in_jobs(person: Person) -> None:
@@ -50,4 +53,19 @@ declare(
         neutral="id tenant_id content_type parts size capability created_at expires_at",
         erase=Forget(_forget_in_files),
     ),
+)
+
+_OLD = "t.finished_at < %(before)s"
+
+keep_for_a_time(
+    Retention(
+        "jobs",
+        label=_("Jobs"),
+        effect=_("The list of imports, exports and other long work. Files go by themselves some days after."),
+        count=counting("jobs_job", _OLD),
+        remove=running(
+            "DELETE FROM jobs_job WHERE tenant_id = {tenant} AND id IN (SELECT t.id FROM jobs_job t "
+            f"WHERE t.tenant_id = {{tenant}} AND {_OLD} ORDER BY t.id LIMIT %(limit)s)"
+        ),
+    )
 )
