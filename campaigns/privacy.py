@@ -33,8 +33,10 @@ keep_for_a_time(
         "deliveries",
         label=_("Deliveries"),
         effect=_("Who got which message, opened and clicked it; reports of those campaigns lose their figures."),
-        count=counting("campaigns_delivery", "t.run_id IN (SELECT id FROM campaigns_run r WHERE "
-                       "r.tenant_id = {tenant} AND r.finished_at < %(before)s)"),
+        count=counting(
+            "campaigns_delivery",
+            "t.run_id IN (SELECT id FROM campaigns_run r WHERE r.tenant_id = {tenant} AND r.finished_at < %(before)s)",
+        ),
         remove=running(
             "DELETE FROM campaigns_delivery WHERE tenant_id = {tenant} AND (run_id, member_id) IN ("
             "SELECT d.run_id, d.member_id FROM campaigns_delivery d JOIN campaigns_run r "

@@ -273,11 +273,11 @@ keep_for_a_time(
         "events",
         label=_("Contents of events"),
         effect=_("The properties of older events are emptied. That they happened, when, and their amounts stay."),
-        count=counting("members_event", "t.received_at < %(before)s AND t.properties <> '{{}}'"),
+        count=counting("members_event", "t.occurred_at < %(before)s AND t.properties <> '{{}}'"),
         remove=running(
             "UPDATE members_event SET properties = '{{}}' WHERE tenant_id = {tenant} AND (received_at, id) IN ("
-            "SELECT received_at, id FROM members_event WHERE tenant_id = {tenant} AND received_at < %(before)s "
-            "AND properties <> '{{}}' ORDER BY received_at, id LIMIT %(limit)s)"
+            "SELECT received_at, id FROM members_event WHERE tenant_id = {tenant} AND occurred_at < %(before)s "
+            "AND properties <> '{{}}' LIMIT %(limit)s)"
         ),
     )
 )

@@ -46,6 +46,12 @@ declare(
         neutral="tenant_id segment_ids tags_on tags_off stage_id next_at",
         erase=DROP,
     ),
+    Table("segments_stagetarget", neutral="id tenant_id stage_id metric month goal"),
+    Table(
+        "segments_valueproposition",
+        neutral="id tenant_id segment_id language pain_points selling_points version wording created_at",
+        staff="created_by",
+    ),
     Table("segments_rankthreshold", neutral="id tenant_id key threshold frozen_at"),
     Table("segments_selfcheck", pseudonymous="examples", neutral="id tenant_id at looked_at drifted"),
     Table("segments_touchedmember", pseudonymous="member_id", neutral="tenant_id"),

@@ -13,16 +13,12 @@ from members.actions.export import export_person
 from members.actions.identify import identify_member
 from members.actions.members import MemberError, request_erasure, upsert_member
 from members.actions.merging import MergeError, merge_members, unmerge_members
-from members.actions.retraction import UnknownEventError, correct_event, delete_event
 from members.actions.retention import let_go, preview_retention, set_retention, wake_at_night
+from members.actions.retraction import UnknownEventError, correct_event, delete_event
 from members.actions.suppressions import lift_suppression, suppress_address
 from members.actions.tags import add_tag, create_tag, expire_tags, next_tag_expiry, remove_tag, tag_members
 
 __all__ = [
-    "let_go",
-    "preview_retention",
-    "set_retention",
-    "wake_at_night",
     "EventError",
     "MemberError",
     "MergeError",
@@ -46,10 +42,12 @@ __all__ = [
     "export_person",
     "find_duplicates",
     "identify_member",
+    "let_go",
     "lift_suppression",
     "mark_dirty",
     "merge_members",
     "next_tag_expiry",
+    "preview_retention",
     "publish_wording",
     "recompute_consents",
     "record_consent",
@@ -57,9 +55,11 @@ __all__ = [
     "replay_erasures",
     "request_erasure",
     "send_confirmations",
+    "set_retention",
     "suppress_address",
     "tag_members",
     "unmerge_members",
     "upsert_member",
+    "wake_at_night",
     "withdraw_everything",
 ]

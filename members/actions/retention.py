@@ -74,9 +74,8 @@ def let_go() -> bool:
         # `ran_on` is empty while a night's turn is under way, so its slices add up.
         row.removed = gone + (row.removed if row.ran_on is None else 0)
         row.ran_on = today.date() if gone < SLICE else None
-        if row.ran_on is not None:
-            if row.removed:
-                record(verb="retention.run", target=row, target_label=row.kind, after={"removed": row.removed})
+        if row.ran_on is not None and row.removed:
+            record(verb="retention.run", target=row, target_label=row.kind, after={"removed": row.removed})
         row.save(update_fields=["removed", "ran_on"])
     return True
 

@@ -39,8 +39,8 @@ __all__ = [
     "MemberState",
     "MemberTag",
     "ParkedEvent",
-    "RetractedEvent",
     "RetentionPeriod",
+    "RetractedEvent",
     "Suppression",
     "Tag",
 ]

@@ -11,8 +11,10 @@ from members.actions import (
     add_tag,
     ask_for_consent,
     canonical_event,
+    erase_member,
     publish_wording,
     record_consent,
+    set_retention,
     suppress_address,
     upsert_member,
 )
@@ -112,6 +114,9 @@ def _consents(tenant: Tenant) -> None:
         publish_wording(purpose=register_purpose(key=key), language=tenant.language, text=text)
     member = Member.objects.get(external_id="C0001")
     ask_for_consent(member=member, purpose="newsletter", source="footer")
+    set_retention(periods={"audit": 730, "inactive_members": 1095})
+    gone, _created = upsert_member(external_id="C9999", traits={"first_name": "Gone"})
+    erase_member(member=gone)
     for reason in ("bounced", "complained"):
         suppress_address(channel="email", address=f"{reason}@example.com", reason=reason)
 
