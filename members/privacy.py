@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from django.utils.translation import gettext_lazy as _
 
-from members.models import Identity, InboxEntry, ParkedEvent
+from members.models import Identity, ImportRow, InboxEntry, ParkedEvent
 from urm.privacy import BLANK, DROP, Forget, Person, Table, declare
 from urm.privacy.registry import LookUp, execute
 from urm.privacy.retention import Retention, counting, keep_for_a_time, running
@@ -55,6 +55,29 @@ def _forget_in_log(person: Person) -> None:
         )
 
 
+def _forget_in_imports(person: Person) -> None:
+    """Rows of files on their way in or kept for an undo; the samples that mapping shows."""
+    found = execute(
+        "SELECT id, coalesce(member_id = ANY({members}), false), concat_ws(' ', key, \"values\", identities, consents, "
+        "raw, problems, before, after, made) FROM members_importrow "
+        "WHERE tenant_id = {tenant} AND (member_id = ANY({members}) "
+        "OR concat_ws(' ', key, \"values\", identities, raw, problems, before, after) ILIKE ANY({addresses}))",
+        person,
+    )
+    rows = [pk for pk, own, text in found if own or person.is_mentioned_in(text)]
+    ImportRow.objects.filter(pk__in=rows).delete()
+    if person.words:
+        words = "|".join(re.escape(orjson.dumps(word).decode()[1:-1]) for word in person.words)
+        execute(
+            "UPDATE members_import SET name = regexp_replace(name, %(pattern)s, '…', 'gi'), "
+            "columns = regexp_replace(columns::text, %(pattern)s, '…', 'gi')::jsonb, "
+            "options = regexp_replace(options::text, %(pattern)s, '…', 'gi')::jsonb "
+            "WHERE tenant_id = {tenant} AND concat_ws(' ', name, columns, options) ~* %(pattern)s",
+            person,
+            pattern=words,
+        )
+
+
 def _forget_in_parked(person: Person) -> None:
     found = execute(
         "SELECT id, coalesce(member_id = ANY({members}), false), body::text || ' ' || reason FROM members_parkedevent "
@@ -87,6 +110,22 @@ declare(
         personal="body",
         neutral="id tenant_id received_at items",
         erase=Forget(_forget_in_inbox),
+    ),
+    Table(
+        "members_importrow",
+        person="member_id",
+        personal="key values identities tags consents raw problems before after made",
+        pseudonymous="id member_id",
+        neutral="tenant_id import_id outcome applied_at fate",
+        erase=Forget(_forget_in_imports),
+    ),
+    Table(
+        "members_import",
+        neutral="id tenant_id state mode format encoding delimiter rows counts file_id error_file_id job_id created_at "
+        "finished_at undo_until",
+        personal="name columns options",
+        staff="created_by",
+        erase=Forget(lambda person: None),  # done with its rows
     ),
     Table(
         "members_parkedevent",

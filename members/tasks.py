@@ -7,13 +7,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from members.actions import erase_member, expire_tags, let_go, next_tag_expiry, send_confirmations, wake_at_night
+from members.actions import erase_member, expire_tags, next_tag_expiry, send_confirmations
 from members.actions.imports.checking import check_step, end_check
 from members.actions.imports.running import delete_old_rows, end_run, run_step
 from members.actions.imports.undoing import end_undo, undo_step
 from members.consumers import reactions
 from members.consumers.absorb import absorb
-from members.models import Confirmation, Member, RetentionPeriod
+from members.models import Confirmation, Member
 from urm.jobs.kinds import register_job
 from urm.jobs.models import Job
 from urm.tenancy.work import register_work, wake

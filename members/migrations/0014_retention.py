@@ -9,7 +9,7 @@ from urm.tenancy.operations import EnforceTenancy
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("members", "0012_erasure"),
+        ("members", "0013_imports"),
         ("tenancy", "0002_cheaper_tenant_id"),
     ]
 
