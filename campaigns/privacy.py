@@ -13,7 +13,7 @@ declare(
         "created_at launched_at finished_at",
         staff="created_by launched_by",
     ),
-    Table("campaigns_run", neutral="id tenant_id campaign_id fire_at audience started_at finished_at"),
+    Table("campaigns_run", neutral="id tenant_id campaign_id fire_at audience propositions started_at finished_at"),
     Table("campaigns_link", neutral="id tenant_id campaign_id number url"),
     Table(
         "campaigns_delivery",

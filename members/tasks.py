@@ -7,13 +7,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from members.actions import erase_member, expire_tags, next_tag_expiry, send_confirmations
+from members.actions import erase_member, expire_tags, let_go, next_tag_expiry, send_confirmations, wake_at_night
 from members.actions.imports.checking import check_step, end_check
 from members.actions.imports.running import delete_old_rows, end_run, run_step
 from members.actions.imports.undoing import end_undo, undo_step
 from members.consumers import reactions
 from members.consumers.absorb import absorb
-from members.models import Confirmation, Member
+from members.models import Confirmation, Member, RetentionPeriod
 from urm.jobs.kinds import register_job
 from urm.jobs.models import Job
 from urm.tenancy.work import register_work, wake
@@ -105,3 +105,13 @@ def undo(job: Job) -> bool:
 def import_rows() -> bool:
     """Woken by the sweep: delete rows of imports that cannot be undone any more."""
     return delete_old_rows()
+
+
+@register_work("retention", queue="slow")
+def retention() -> bool:
+    """Let go of one slice of what is kept for long enough; otherwise set the alarm for the next night."""
+    if let_go():
+        return True
+    if RetentionPeriod.objects.exists():
+        wake_at_night()
+    return False

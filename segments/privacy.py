@@ -52,6 +52,7 @@ declare(
         neutral="id tenant_id segment_id language pain_points selling_points version wording created_at",
         staff="created_by",
     ),
+    Table("segments_scorerun", neutral="id tenant_id day stale computed_at"),
     Table("segments_rankthreshold", neutral="id tenant_id key threshold frozen_at"),
     Table("segments_selfcheck", pseudonymous="examples", neutral="id tenant_id at looked_at drifted"),
     Table("segments_touchedmember", pseudonymous="member_id", neutral="tenant_id"),
