@@ -1,8 +1,12 @@
 from django.urls import path
 
-from members.api import collect, consents, events, health, members, merging
+from members.api import collect, consents, events, health, imports, members, merging
 
 urlpatterns = [
+    path("imports", imports.ImportList.as_view()),
+    path("imports/<int:import_id>", imports.ImportDetail.as_view()),
+    path("imports/<int:import_id>/problems", imports.ImportProblems.as_view()),
+    path("imports/<int:import_id>/undo", imports.ImportUndo.as_view()),
     path("events", events.EventList.as_view()),
     path("events/<path:event_id>", events.EventDetail.as_view()),
     path("collect", collect.Collect.as_view()),

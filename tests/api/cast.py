@@ -22,6 +22,7 @@ from members.actions import (
     suppress_address,
     upsert_member,
 )
+from members.actions.imports import check_import, save_mapping, upload
 from members.models import Member
 from segments.actions import add_to_list, create_segment
 from segments.actions.audiences import create_audience_sync, set_active
@@ -134,6 +135,14 @@ def _campaign(n: int) -> int:
 @named("name")
 def _kpi(n: int) -> str:
     return "repeat_purchase_rate"
+
+
+@named("import_id")
+def _import(n: int) -> int:
+    job = upload(name=f"{n}.csv", chunks=[b"external_id\nimported\n\x00\n"])
+    save_mapping(job=job, columns=job.columns, mode="overwrite", options={})
+    check_import(job=job)
+    return job.pk
 
 
 @named("file_id")

@@ -83,7 +83,8 @@ def documented(
         responses = {status: success if many else OpenApiResponse(success)}
         responses |= {code: OpenApiResponse(shape) for code, shape in (also or {}).items()}
         if isinstance(request, dict):
-            body: Any = {"application/json": request}
+            by_type = all("/" in name for name in request)
+            body: Any = request if by_type else {"application/json": request}
         else:
             body = request
         handler.documented = Documented(status, example, many, request_example, errors or {})  # type: ignore[attr-defined]

@@ -74,6 +74,11 @@ def guess_targets(headers: Sequence[str], samples: Sequence[Sequence[str]]) -> l
     return guessed
 
 
+def exact_target(header: str) -> str | None:
+    """The target of a column that is named as the API names fields; None for any other."""
+    return header if header in FIELDS or header == "tags" else _prefixed(header) or None
+
+
 def guess_type(values: Sequence[str]) -> str:
     """The type of attribute that all of these texts fit."""
     given = [value.strip() for value in values if value.strip()]

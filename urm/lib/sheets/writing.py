@@ -22,6 +22,13 @@ def csv_bytes(rows: Iterable[Sequence[Any]], *, begin: bool = False) -> bytes:
     return (("\ufeff" if begin else "") + text.getvalue()).encode("utf-8", "replace")
 
 
+def plain_csv(rows: Iterable[Sequence[str]]) -> bytes:
+    """Rows as CSV for a program: nothing is escaped but what CSV asks for."""
+    text = StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode("utf-8", "replace")
+
+
 def json_lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     """Each row as an object, with the header's names for keys; JSON knows no formulas."""
     return b"".join(
