@@ -84,12 +84,14 @@ class JobAdmin(ModelAdmin):
     def download(self, request: HttpRequest, pk: int) -> HttpResponse:
         """On to a link for this person alone."""
         job = self.get_object(request, str(pk))
+        user, kind = request.user, kind_of(job.kind)
+        if not isinstance(user, User) or kind is None or not user.may(kind.change):
+            raise PermissionDenied
         file = downloadable(job.result.get("file_id") or 0)
-        user = request.user
         if file is None:
             messages.warning(request, gettext("The file is no longer kept. Start the job again."))
             return redirect("admin:jobs_job_change", pk)
-        if not isinstance(user, User) or not user.may(file.capability):
+        if not user.may(file.capability):
             raise PermissionDenied
         return redirect(link_to(file, user))
 
