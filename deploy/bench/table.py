@@ -49,6 +49,7 @@ GOALS = {
     "5": Goal("hot queries with row-level security ÷ without (the worst)", 1.1, False),
     "6": Goal("one redemption's statements, spread ÷ TPC-B; overspends: 0", 1.0, True),
     "7": Goal("list page at depth 450,000 ÷ first page", 1.5, False),
+    "8": Goal("importing a file, dry run and writing ÷ COPY of the rows it made and looking up their ids", 3.0, False),
 }
 
 
