@@ -3,7 +3,6 @@
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from urm.tenancy.models import TenantModel
 
@@ -18,15 +17,15 @@ class Import(TenantModel):
     """
 
     class State(models.TextChoices):
-        DRAFT = "draft", pgettext_lazy("import", "to be mapped")
-        CHECKING = "checking", pgettext_lazy("import", "being checked")
-        CHECKED = "checked", pgettext_lazy("import", "checked")
-        RUNNING = "running", pgettext_lazy("import", "running")
-        DONE = "done", pgettext_lazy("import", "done")
-        FAILED = "failed", pgettext_lazy("import", "failed")
-        CANCELLED = "cancelled", pgettext_lazy("import", "cancelled")
-        UNDOING = "undoing", pgettext_lazy("import", "being undone")
-        UNDONE = "undone", pgettext_lazy("import", "undone")
+        DRAFT = "draft", _("to be mapped")
+        CHECKING = "checking", _("being checked")
+        CHECKED = "checked", _("checked")
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("cancelled")
+        UNDOING = "undoing", _("being undone")
+        UNDONE = "undone", _("undone")
 
     class Mode(models.TextChoices):
         OVERWRITE = "overwrite", _("add new members and overwrite what is known")
@@ -73,11 +72,11 @@ class ImportRow(TenantModel):
     """
 
     class Outcome(models.TextChoices):
-        NEW = "new", pgettext_lazy("row", "new")
-        CHANGED = "changed", pgettext_lazy("row", "changed")
-        SAME = "same", pgettext_lazy("row", "unchanged")
-        SKIPPED = "skipped", pgettext_lazy("row", "left out by the mode")
-        ERROR = "error", pgettext_lazy("row", "with problems")
+        NEW = "new", _("new")
+        CHANGED = "changed", _("changed")
+        SAME = "same", _("unchanged")
+        SKIPPED = "skipped", _("left out by the mode")
+        ERROR = "error", _("with problems")
 
     id = models.BigIntegerField(primary_key=True)
     import_id = models.BigIntegerField()

@@ -49,9 +49,9 @@ def press(visitor: Visitor, target: Locator) -> None:
 
 
 def accessible(visitor: Visitor) -> None:
-    found = [
-        (one["id"], [node["target"] for node in one["nodes"]]) for one in Axe().run(visitor.page).response["violations"]
-    ]
+    visitor.page.wait_for_load_state("load")
+    violations = Axe().run(visitor.page).response["violations"]
+    found = [(one["id"], [node["target"] for node in one["nodes"]]) for one in violations]
     assert (found, visitor.complaints, visitor.overflow()) == ([], [], 0)
 
 

@@ -2,20 +2,22 @@
 
 from django.utils.translation import gettext_noop
 
-from tests.jobs import counting  # noqa: F401 - registers the kind
-from urm.jobs.actions import cancel_job, start_job
+from urm.jobs.actions import start_job
 from urm.jobs.models import Job
 from urm.tenancy.models import Tenant
-from urm.tenancy.work import drain
+
+STATES = {
+    "running": {"done": 20, "total": 50, "message": gettext_noop("Writing the file")},
+    "failed": {
+        "done": 7,
+        "message": gettext_noop("Something went wrong here; it has been logged. What was done stays."),
+    },
+    "cancelled": {"done": 3, "total": 9},
+}
 
 
 def build(tenant: Tenant) -> None:
-    start_job(kind="tests.count", label="spring", total=40)
-    start_job(kind="tests.count", label="summer", total=30, parameters={"refuse_at": 7})
-    taken_back = start_job(kind="tests.count", label="autumn", total=20)
-    cancel_job(job=taken_back)
-    drain(tenant.pk, names=["jobs"])
-    running = start_job(kind="tests.count", label="winter", total=50)
-    Job.objects.filter(pk=running.pk).update(
-        state="running", done=20, message=gettext_noop("Waiting to start"), due_at=running.created_at.replace(year=9000)
-    )
+    """Far ahead, so that no worker takes them up."""
+    for state, fields in STATES.items():
+        job = start_job(kind="export", label="Members", parameters={"what": "members", "format": "csv", "query": {}})
+        Job.objects.filter(pk=job.pk).update(state=state, due_at=job.created_at.replace(year=9000), **fields)

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.db import models
 from django.utils import timezone
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from urm.jobs.kinds import kind_of
@@ -17,11 +17,11 @@ class Job(TenantModel):
     """
 
     class State(models.TextChoices):
-        QUEUED = "queued", pgettext_lazy("job", "waiting")
-        RUNNING = "running", pgettext_lazy("job", "running")
-        DONE = "done", pgettext_lazy("job", "done")
-        FAILED = "failed", pgettext_lazy("job", "failed")
-        CANCELLED = "cancelled", pgettext_lazy("job", "cancelled")
+        QUEUED = "queued", _("waiting")
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("cancelled")
 
     kind = models.CharField(_("kind"), max_length=60)
     label = models.CharField(_("name"), max_length=200, blank=True)

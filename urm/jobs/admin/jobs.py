@@ -8,7 +8,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -112,8 +111,7 @@ class JobAdmin(ModelAdmin):
 
     @admin.display(description=_("job"))
     def named(self, job: Job) -> str:
-        kind = kind_of(job.kind)
-        return format_html('<a href="{}">{}</a>', kind.url(job), job) if kind and kind.url else str(job)
+        return str(job)
 
     @admin.display(description=_("progress"))
     def progress(self, job: Job) -> str:
