@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Value
 from django.db.models.functions import Cast, Concat, Lower
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from urm.tenancy.models import TenantForeignKey, TenantModel
@@ -35,7 +36,7 @@ class AttributeDefinition(TenantModel):
         constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="attribute_name_once")]
 
     def __str__(self) -> str:
-        return self.label_en or self.name
+        return (self.label_zh if (get_language() or "").startswith("zh") else "") or self.label_en or self.name
 
 
 def _search_text(*words: str) -> Lower:

@@ -1,12 +1,14 @@
 """One job of each state."""
 
+from typing import Any
+
 from django.utils.translation import gettext_noop
 
 from urm.jobs.actions import start_job
 from urm.jobs.models import Job
 from urm.tenancy.models import Tenant
 
-STATES = {
+STATES: dict[str, dict[str, Any]] = {
     "running": {"done": 20, "total": 50, "message": gettext_noop("Writing the file")},
     "failed": {
         "done": 7,
