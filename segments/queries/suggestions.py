@@ -68,10 +68,17 @@ def values_like(term: Mapping[str, Any], text: str, page: int, names: Names) -> 
 
 
 def properties_like(events: Sequence[str], text: str, page: int, names: Names) -> Suggestions:
-    """Properties that these events are known with, each with its `type`; those that staff hid are left out."""
+    """Properties that these events are known with, each with its `type`; those that staff hid are left out. Of events
+    that came before the registry learned, those that stand in the log."""
     known: dict[str, dict[str, Any]] = {}
     language = get_language() or "en"
-    for row in EventProperty.objects.filter(event__name__in=events, hidden=False).order_by("name"):
+    rows = list(EventProperty.objects.filter(event__name__in=events).order_by("name"))
+    if not rows:
+        keys = "SELECT k.v, e.member_id FROM ({}) e, jsonb_object_keys(e.properties) k(v)"
+        return _counted(sql(keys, _newest(events, names)), text, page)
+    for row in rows:
+        if row.hidden:
+            continue
         own = row.label_zh if zh(language) else row.label_en
         label = f"{own} · {row.name}" if own else row.name
         known.setdefault(row.name, {"value": row.name, "label": label, "type": row.type})
