@@ -7,7 +7,7 @@ class CampaignsConfig(AppConfig):
     verbose_name = _("Talk")
 
     def ready(self) -> None:
-        from campaigns import tasks  # noqa: F401, PLC0415 - registers the work on schedules and deliveries
+        from campaigns import consumers, tasks  # noqa: F401, PLC0415 - registers the work on schedules and deliveries
         from campaigns.queries.recipients import VARIABLES  # noqa: PLC0415
         from urm.channels.variables import register_variable  # noqa: PLC0415
 

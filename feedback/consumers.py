@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
+from django.db.models import Exists, OuterRef
+
 from feedback.actions import invite_after_events
-from feedback.models import Survey
+from feedback.models import Invitation, Survey
 from members.consumers import Consumer, LoggedEvent, register_consumer
+from members.events import MemberMerged
 
 
 class InviteAfterEvents(Consumer):
@@ -19,4 +22,20 @@ class InviteAfterEvents(Consumer):
         invite_after_events(events=events)
 
 
+class FollowMerges(Consumer):
+    """Invitations that were not sent yet follow their member into a merge, unless the survivor has the same one."""
+
+    name = "feedback.merges"
+    names = frozenset({MemberMerged.name})
+
+    def consume(self, events: Sequence[LoggedEvent]) -> None:
+        for event in events:
+            had = Invitation.objects.filter(
+                member=event.member_id, survey=OuterRef("survey"), trigger_event_id=OuterRef("trigger_event_id")
+            )
+            waiting = Invitation.objects.filter(member=event.properties["other"], state=Invitation.State.QUEUED)
+            waiting.exclude(Exists(had)).update(member=event.member_id)
+
+
 register_consumer(InviteAfterEvents())
+register_consumer(FollowMerges())

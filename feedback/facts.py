@@ -55,13 +55,18 @@ def _typed(terms: Params, names: Names) -> Typed:
 
 def _sql(terms: Params, plan: Plan) -> Operand:
     survey = int(terms["id"])
-    members = sql("JOIN {} w ON w.member_id = r.member_id", plan.scope.members) if plan.scope.members else Sql("")
+    who, merged = "r.member_id", Sql("")
+    if plan.names.all("merged"):  # responses keep the member they were written with
+        who = "COALESCE(a.merged_into_id, r.member_id)"
+        of_merged = "LEFT JOIN members_member a ON a.tenant_id = {} AND a.id = r.member_id"
+        merged = sql(f"{of_merged} AND a.merged_into_id IS NOT NULL", plan.scope.tenant)
+    members = sql(f"JOIN {{}} w ON w.member_id = {who}", plan.scope.members) if plan.scope.members else Sql("")
     response = plan.join(
         f"survey {survey}",
-        "LEFT JOIN (SELECT DISTINCT ON (r.member_id) r.member_id, r.id, r.nps, r.submitted_at"
-        f" FROM feedback_response r {{}} WHERE r.tenant_id = {{}} AND r.survey_id = {survey}"
-        " ORDER BY r.member_id, r.submitted_at DESC, r.id DESC) ALIAS ON ALIAS.member_id = m.id",
-        members, plan.scope.tenant,
+        f"LEFT JOIN (SELECT DISTINCT ON ({who}) {who} AS member_id, r.id, r.nps, r.submitted_at"
+        f" FROM feedback_response r {{}} {{}} WHERE r.tenant_id = {{}} AND r.survey_id = {survey}"
+        f" ORDER BY {who}, r.submitted_at DESC, r.id DESC) ALIAS ON ALIAS.member_id = m.id",
+        merged, members, plan.scope.tenant,
     )  # fmt: skip
     kind = _typed(terms, plan.names).kind
     if terms["what"] == "answered_at":

@@ -271,7 +271,7 @@ declare(
     ),
     Table("members_erasure", pseudonymous="id member_id", neutral="tenant_id requested_at erased_at"),
     Table("members_retentionperiod", neutral="id tenant_id kind days ran_on removed"),
-    Table("members_identitysettings", neutral="id tenant_id merge_kinds"),
+    Table("members_identitysettings", neutral="id tenant_id merge_kinds compare_requested_at"),
     Table(
         "members_attributedefinition",
         neutral="id tenant_id name type label_en label_zh choices personal",

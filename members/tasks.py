@@ -7,7 +7,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from members.actions import erase_member, expire_tags, let_go, next_tag_expiry, send_confirmations, wake_at_night
+from members.actions import (
+    compare_if_requested,
+    erase_member,
+    expire_tags,
+    let_go,
+    next_tag_expiry,
+    send_confirmations,
+    wake_at_night,
+)
 from members.actions.imports.checking import check_step, end_check
 from members.actions.imports.running import delete_old_rows, end_run, run_step
 from members.actions.imports.undoing import end_undo, undo_step
@@ -37,6 +45,13 @@ def expire() -> bool:
         return True
     if (moment := next_tag_expiry()) is not None:
         wake("tags", moment)
+    return False
+
+
+@register_work("duplicates", queue="slow")
+def compare() -> bool:
+    """Compare all members with one another, when staff ask for it."""
+    compare_if_requested()
     return False
 
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Campaign, Delivery, Link, Run
 from campaigns.queries.audience import Waterfall, waterfall
+from members.queries.merging import history_ids
 from urm.lib.statistics import wilson
 from urm.tenancy.context import require_tenant
 
@@ -146,5 +147,7 @@ class MemberDelivery:
 def deliveries_of_member(member_id: int, *, limit: int = 20) -> list[MemberDelivery]:
     """The newest decisions about a member: one look into the key per run, for deliveries have no index by member."""
     runs = {run.pk: run for run in Run.objects.select_related("campaign").order_by("-started_at")[:200]}
-    rows = {row.run_id: row for row in Delivery.objects.filter(run_id__in=list(runs), member_id=member_id)}
+    own = history_ids([member_id])
+    found = Delivery.objects.filter(run_id__in=list(runs), member_id__in=own)
+    rows = {row.run_id: row for row in sorted(found, key=lambda row: row.member_id == member_id)}
     return [MemberDelivery(run, rows[pk]) for pk, run in runs.items() if pk in rows][:limit]

@@ -8,6 +8,7 @@ from feedback.models import Answer, Question, Response, Survey
 from feedback.queries.scores import Nps, Share, csat, net_promoter_score
 from members.models import Member
 from members.queries import search_members
+from members.queries.merging import history_ids
 
 
 def nps_of(
@@ -63,7 +64,7 @@ def responses_of(member: Member) -> QuerySet[Response]:
     return (
         Response.objects.select_related("survey")
         .prefetch_related("answers__question")
-        .filter(member=member)
+        .filter(member__in=history_ids([member.pk]))
         .order_by("-submitted_at", "-pk")
     )
 

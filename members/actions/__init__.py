@@ -6,7 +6,13 @@ from members.actions.confirmations import (
     send_confirmations,
 )
 from members.actions.consents import publish_wording, recompute_consents, record_consent, withdraw_everything
-from members.actions.duplicates import change_merge_kinds, dismiss_duplicate, find_duplicates
+from members.actions.duplicates import (
+    change_merge_kinds,
+    compare_if_requested,
+    dismiss_duplicate,
+    find_duplicates,
+    request_comparison,
+)
 from members.actions.erasure import erase_member, replay_erasures
 from members.actions.events import EventError, accept_events, canonical_event, canonical_identify, emit, mark_dirty
 from members.actions.export import export_person
@@ -31,6 +37,7 @@ __all__ = [
     "canonical_event",
     "canonical_identify",
     "change_merge_kinds",
+    "compare_if_requested",
     "confirm",
     "correct_event",
     "create_tag",
@@ -53,6 +60,7 @@ __all__ = [
     "record_consent",
     "remove_tag",
     "replay_erasures",
+    "request_comparison",
     "request_erasure",
     "send_confirmations",
     "set_retention",

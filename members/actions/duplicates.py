@@ -10,6 +10,7 @@ from members.models.merge import IdentitySettings
 from urm.audit.actions import record
 from urm.audit.actor import current_actor
 from urm.tenancy.context import require_tenant
+from urm.tenancy.work import wake
 
 # Each is paired with the eldest who shares it: of a thousand with one address that makes a thousand pairs, no million.
 _SAME = """
@@ -44,6 +45,23 @@ def note_duplicates(member_ids: Collection[int]) -> None:
     for reason, columns in _REASONS.items():
         same = " AND ".join(f"o.{column} = m.{column}" for column in columns)
         _run(_SAME, reason=reason, same=same, members=sorted(member_ids))
+
+
+def request_comparison() -> None:
+    """Have all members compared with one another by a worker."""
+    with transaction.atomic():
+        settings = IdentitySettings.objects.select_for_update().first() or IdentitySettings()
+        settings.compare_requested_at = timezone.now()
+        settings.save()
+        transaction.on_commit(lambda: wake("duplicates"))
+
+
+def compare_if_requested() -> None:
+    with transaction.atomic():
+        settings = IdentitySettings.objects.select_for_update().filter(compare_requested_at__isnull=False).first()
+        if settings is not None:
+            find_duplicates()
+            IdentitySettings.objects.filter(pk=settings.pk).update(compare_requested_at=None)
 
 
 def find_duplicates() -> None:

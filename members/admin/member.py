@@ -29,6 +29,7 @@ from members.admin.filters import (
     TagFilter,
 )
 from members.admin.forms import MemberForm
+from members.admin.merging import alias_of, merge_view, unmerge_view
 from members.models import DailyCount, Member
 from members.queries import live_members, search_members
 from urm.ui.admin import Empty, Entry, ModelAdmin
@@ -125,6 +126,8 @@ class MemberAdmin(ModelAdmin):
             path("<int:pk>/tag/", wrap(require_POST(self.tag)), name="member_tag"),
             path("<int:pk>/untag/", wrap(require_POST(self.untag)), name="member_untag"),
             path("<int:pk>/export/", wrap(require_POST(self.export)), name="member_export"),
+            path("<int:pk>/merge/", wrap(self.merge), name="member_merge"),
+            path("<int:pk>/unmerge/", wrap(self.unmerge), name="member_unmerge"),
             path("<int:pk>/erase/", wrap(require_POST(self.erase)), name="member_erase"),
             *urls,
         ]
@@ -132,6 +135,10 @@ class MemberAdmin(ModelAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        if (alias := alias_of(object_id)) is not None and self.has_view_permission(request, alias):
+            words = gettext("%(other)s was merged into this member.")
+            messages.info(request, words % {"other": alias})
+            return redirect("admin:members_member_change", alias.merged_into_id)
         member = self.get_object(request, object_id)
         if not self.has_view_permission(request, member):
             raise PermissionDenied
@@ -146,6 +153,7 @@ class MemberAdmin(ModelAdmin):
             "head": render_panels(request, "member_head", member),
             "panels": render_panels(request, "member", member),
             "may_change": self.has_change_permission(request, member) and member.external_id is not None,
+            "may_merge": self.has_change_permission(request, member) and not member.erasure_requested_at,
             "may_export": request.user.may("members.export"),  # type: ignore[union-attr]
             "may_erase": request.user.may("members.erase"),  # type: ignore[union-attr]
         }
@@ -216,6 +224,14 @@ class MemberAdmin(ModelAdmin):
         response = HttpResponse(content, content_type=f"{_TYPES[kind]}; charset=utf-8")
         response.headers["Content-Disposition"] = f'attachment; filename="member-{member.pk}.{kind}"'
         return response
+
+    @needs("members.change")
+    def merge(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return merge_view(request, self.get_object(request, str(pk)))
+
+    @needs("members.change")
+    def unmerge(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return unmerge_view(request, self.get_object(request, str(pk)))
 
     @needs("members.erase")
     def erase(self, request: HttpRequest, pk: int) -> HttpResponse:

@@ -82,9 +82,13 @@ class DuplicateCandidate(TenantModel):
 
 
 class IdentitySettings(TenantModel):
-    """How the workspace treats one identity that is given for two known people: kinds in `merge_kinds` merge them."""
+    """How the workspace treats one identity that is given for two known people: kinds in `merge_kinds` merge them.
+
+    `compare_requested_at` asks for all members to be compared with one another, once.
+    """
 
     merge_kinds = ArrayField(models.CharField(max_length=20), default=list, blank=True)
+    compare_requested_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("settings of identities")

@@ -12,6 +12,7 @@ from members.actions import (
     ask_for_consent,
     canonical_event,
     erase_member,
+    merge_members,
     publish_wording,
     record_consent,
     set_retention,
@@ -90,6 +91,8 @@ def build(tenant: Tenant) -> None:
         )
     Tag.objects.filter(name="guest of the opening").update(group="Occasions")
     drain(tenant.pk)
+    _people_twice(names)
+    drain(tenant.pk)
     _imports(tenant)
     _consents(tenant)
     member = Member.objects.get(external_id="C0000")
@@ -140,3 +143,23 @@ def _imports(tenant: Tenant) -> None:
 
 def _csv(rows: Sequence[tuple[str, ...]]) -> bytes:
     return "".join(",".join(row) + "\r\n" for row in rows).encode()
+
+
+def _people_twice(names: Sequence[tuple[str, str]]) -> None:
+    """The first member came out of a merge; two others share an e-mail address."""
+    first, last = names[0]
+    old, _created = upsert_member(
+        external_id="OLD-0",
+        traits={
+            "first_name": first,
+            "last_name": last,
+            "email": "old@example.com",
+            "phone": "+8613812345678",
+            "identities": {"wechat_openid": "oABC-7"},
+        },
+    )
+    merge_members(survivor=Member.objects.get(external_id="C0000"), other=old)
+    upsert_member(
+        external_id="OLD-1",
+        traits={"first_name": first, "email": "person1@example.com", "city": "Boston", "attributes": {"drink": "tea"}},
+    )
