@@ -14,11 +14,12 @@ from pathlib import Path
 from deploy.paths import ROOT
 
 FOLDER = Path(__file__).parent
+_BASE = ["--extra", "s3", "--extra", "parquet"]
 EXPORTS: dict[str, list[str]] = {
-    "base": ["--no-dev", "--extra", "s3"],
-    "services": ["--no-dev", "--extra", "s3", "--extra", "services"],
-    "demo": ["--no-dev", "--extra", "s3", "--extra", "demo"],
-    "dev": ["--extra", "s3"],
+    "base": ["--no-dev", *_BASE],
+    "services": ["--no-dev", *_BASE, "--extra", "services"],
+    "demo": ["--no-dev", *_BASE, "--extra", "demo"],
+    "dev": _BASE,
 }
 LAYERS = tuple(EXPORTS)
 

@@ -169,8 +169,9 @@ class SegmentAdmin(WhyPage, SegmentPages, ModelAdmin):
     @needs("segments.change")
     def compute(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Start the computation again that somebody cancelled."""
+        segment = self.get_object(request, str(pk))
         start_recompute(again=True)
-        return redirect("admin:segments_segment_change", pk)
+        return redirect("admin:segments_segment_change", segment.pk)
 
     def _form(self, request: HttpRequest, segment: Segment | None) -> HttpResponse:
         initial: dict[str, Any] = {"rule": EMPTY_RULE}
