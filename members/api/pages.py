@@ -198,7 +198,7 @@ def _page(request: HttpRequest, template: str, title: str, *, status: int = 200,
     response = render(
         request,
         f"members/public/{template}",
-        {"title": title, "language": language, "languages": settings.LANGUAGES, **context},
+        {"title": title, "language": language, "languages": Tenant.Language.choices, **context},
         status=status,
     )
     response.headers["Content-Language"] = language
