@@ -25,7 +25,7 @@ from urm.lib.sheets.errors import SheetError
 from urm.tenancy.context import require_tenant
 from urm.tenancy.models import Tenant
 
-SLICE = 5000
+SLICE = 1000
 SLICE_BYTES = 4 * 1024 * 1024
 MAX_ROWS = 5_000_000
 MAX_TAGS = 500

@@ -22,7 +22,7 @@ from urm.jobs.actions import start_job
 from urm.jobs.models import Job
 from urm.tenancy.work import wake_after_commit
 
-SLICE = 5000
+SLICE = 1000
 State = Import.State
 
 

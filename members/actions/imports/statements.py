@@ -47,15 +47,18 @@ ON m.tenant_id = {tenant} AND m.{kind} = s.identities ->> '{kind}' AND m.merged_
 _RESOLVE = f"""
 WITH slice AS MATERIALIZED (
     SELECT id, identities FROM members_importrow WHERE {_SLICE} AND outcome <> 'error'
-), known AS ({{known}}), found AS (
+), known AS MATERIALIZED ({{known}}), found AS MATERIALIZED (
     SELECT DISTINCT ON (k.id) k.id, k.member_id FROM known k JOIN slice s ON s.id = k.id
     JOIN members_member m ON m.tenant_id = {{tenant}} AND m.id = k.member_id AND m.erased_at IS NULL
     WHERE k.place = 0 OR m.external_id IS NULL OR NOT s.identities ? 'external_id'
        OR m.external_id = s.identities ->> 'external_id'
     ORDER BY k.id, k.place, k.member_id
 )
-UPDATE members_importrow r SET member_id = f.member_id FROM slice s LEFT JOIN found f ON f.id = s.id
-WHERE {_ROW} AND r.id = s.id
+UPDATE members_importrow r SET member_id = f.member_id FROM found f WHERE {_ROW} AND r.id = f.id
+"""
+_FORGET = f"""
+UPDATE members_importrow r SET member_id = NULL WHERE {_ROW} AND r.outcome <> 'error' AND r.member_id IS NOT NULL
+  AND NOT coalesce(r.made ? 'member', false)
 """
 
 SAME_MEMBER_TWICE = f"""
@@ -122,9 +125,7 @@ WHERE {_ROW} AND r.made ? 'member'
 """
 
 DIFFER = f"""
-UPDATE members_importrow r SET before = d.before, after = d.after, applied_at = %(now)s,
-    outcome = CASE WHEN d.after IS NULL THEN 'same' ELSE 'changed' END
-FROM (
+WITH d AS MATERIALIZED (
     SELECT s.id, jsonb_object_agg(e.key, o.old) FILTER (WHERE {_TAKES}) AS before,
            jsonb_object_agg(e.key, e.value) FILTER (WHERE {_TAKES}) AS after
     FROM members_importrow s JOIN members_member m ON m.tenant_id = {{tenant}} AND m.id = s.member_id
@@ -132,7 +133,10 @@ FROM (
     WHERE s.tenant_id = {{tenant}} AND s.id > %(after)s AND s.id <= %(until)s AND s.outcome NOT IN ('error', 'skipped')
       AND s.made IS NULL
     GROUP BY s.id
-) d WHERE {_ROW} AND r.id = d.id
+)
+UPDATE members_importrow r SET before = d.before, after = d.after, applied_at = %(now)s,
+    outcome = CASE WHEN d.after IS NULL THEN 'same' ELSE 'changed' END
+FROM d WHERE {_ROW} AND r.id = d.id
 """
 
 _CHANGE = f"""
@@ -242,6 +246,7 @@ def resolve(cursor: CursorWrapper, *, kinds: Sequence[str], after: int, until: i
         )
         if kind in {"email", "phone"}:
             known.append(_BY_PROFILE.format(tenant=require_tenant(), kind=kind, place=place + 1))
+    run(cursor, _FORGET, after=after, until=until)
     cursor.execute(
         _RESOLVE.format(tenant=require_tenant(), known=" UNION ALL ".join(known)), {"after": after, "until": until}
     )
