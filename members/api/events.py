@@ -128,7 +128,7 @@ class EventDetail(ApiView):
     def put(self, request: ApiRequest, event_id: str) -> HttpResponseBase:
         if not isinstance(request.data, dict):
             raise invalid({"": ["An event must be an object."]})
-        if request.data.get("event_id") not in {None, event_id}:
+        if request.data.get("event_id") not in (None, event_id):
             raise invalid({"event_id": ["Must be the id in the address, or absent."]})
         try:
             correct_event(event_id=event_id, event=request.data)

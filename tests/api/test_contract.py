@@ -21,6 +21,8 @@ from urm.wsgi import application
 
 schema = schemathesis.openapi.from_wsgi("/api/v1/schema/", application)
 
+schemathesis.serializer.alias("application/x-ndjson", "text/plain")
+
 CHECKED = [
     schemathesis.checks.not_a_server_error,
     openapi_checks.status_code_conformance,
