@@ -35,23 +35,30 @@ SELECT {tenant}, id, %(importing)s, k, o, v, i, t, c, raw, p FROM json_to_record
 ON CONFLICT DO NOTHING RETURNING id
 """
 
+# One look-up a row (OFFSET 0), whatever the planner believes of tables that are growing.
 _BY_IDENTITY = """
-SELECT s.id, {place} AS place, i.member_id FROM slice s JOIN members_identity i
-ON i.tenant_id = {tenant} AND i.kind = '{kind}' AND i.value = s.identities ->> '{kind}'
+SELECT s.id, s.identities, {place} AS place, i.member_id FROM slice s CROSS JOIN LATERAL (
+    SELECT i.member_id FROM members_identity i
+    WHERE i.tenant_id = {tenant} AND i.kind = '{kind}' AND i.value = s.identities ->> '{kind}' OFFSET 0
+) i
 """
 _BY_PROFILE = """
-SELECT s.id, {place} AS place, m.id FROM slice s JOIN members_member m
-ON m.tenant_id = {tenant} AND m.{kind} = s.identities ->> '{kind}' AND m.merged_into_id IS NULL
+SELECT s.id, s.identities, {place} AS place, m.id FROM slice s CROSS JOIN LATERAL (
+    SELECT m.id FROM members_member m
+    WHERE m.tenant_id = {tenant} AND m.{kind} = s.identities ->> '{kind}' AND m.merged_into_id IS NULL OFFSET 0
+) m
 """
 # An address may lead to somebody whose external id is another than the row's: that is not the same person.
 _RESOLVE = f"""
 WITH slice AS MATERIALIZED (
     SELECT id, identities FROM members_importrow WHERE {_SLICE} AND outcome <> 'error'
 ), known AS MATERIALIZED ({{known}}), found AS MATERIALIZED (
-    SELECT DISTINCT ON (k.id) k.id, k.member_id FROM known k JOIN slice s ON s.id = k.id
-    JOIN members_member m ON m.tenant_id = {{tenant}} AND m.id = k.member_id AND m.erased_at IS NULL
-    WHERE k.place = 0 OR m.external_id IS NULL OR NOT s.identities ? 'external_id'
-       OR m.external_id = s.identities ->> 'external_id'
+    SELECT DISTINCT ON (k.id) k.id, k.member_id FROM known k CROSS JOIN LATERAL (
+        SELECT m.external_id FROM members_member m
+        WHERE m.tenant_id = {{tenant}} AND m.id = k.member_id AND m.erased_at IS NULL OFFSET 0
+    ) m
+    WHERE k.place = 0 OR m.external_id IS NULL OR NOT k.identities ? 'external_id'
+       OR m.external_id = k.identities ->> 'external_id'
     ORDER BY k.id, k.place, k.member_id
 )
 UPDATE members_importrow r SET member_id = f.member_id FROM found f WHERE {_ROW} AND r.id = f.id
@@ -149,9 +156,13 @@ RETURNING m.id, ARRAY(SELECT jsonb_object_keys(r.after))
 
 # The identities that stand for the profile's addresses follow them.
 DROP_OLD_ADDRESSES = f"""
-DELETE FROM members_identity i USING members_importrow r
-WHERE {_ROW} AND r.after ? i.kind AND i.tenant_id = {{tenant}} AND i.member_id = r.member_id
-  AND i.from_profile AND i.kind IN ('email', 'phone') AND i.value <> r.after ->> i.kind
+DELETE FROM members_identity WHERE tenant_id = {{tenant}} AND id = ANY (ARRAY(
+    SELECT i.id FROM members_importrow r CROSS JOIN LATERAL (
+        SELECT i.id, i.kind, i.value FROM members_identity i
+        WHERE i.tenant_id = {{tenant}} AND i.member_id = r.member_id AND i.from_profile AND i.kind IN ('email', 'phone')
+        OFFSET 0
+    ) i WHERE {_ROW} AND r.after ? i.kind AND i.value <> r.after ->> i.kind
+))
 """
 ADD_IDENTITIES = f"""
 WITH added AS (
@@ -163,8 +174,11 @@ WITH added AS (
     ORDER BY g.key, g.value
     ON CONFLICT DO NOTHING RETURNING id, member_id
 )
-UPDATE members_importrow r SET made = coalesce(r.made, '{{{{}}}}') || jsonb_build_object('identities', a.ids)
-FROM (SELECT member_id, jsonb_agg(id) AS ids FROM added GROUP BY 1) a WHERE {_ROW} AND a.member_id = r.member_id
+UPDATE members_importrow r
+SET made = coalesce(r.made, '{{{{}}}}') || jsonb_build_object('identities', a.ids -> r.member_id::text)
+FROM (
+    SELECT jsonb_object_agg(member_id, ids) AS ids FROM (SELECT member_id, jsonb_agg(id) AS ids FROM added GROUP BY 1) g
+) a WHERE {_ROW} AND a.ids ? r.member_id::text
 """
 
 NEW_TAGS = f"""

@@ -89,9 +89,11 @@ WITH gone AS (
 SELECT g.member_id, t.name FROM gone g JOIN members_tag t ON t.tenant_id = {{tenant}} AND t.id = g.tag_id
 """
 _TAKE_IDENTITIES = f"""
-DELETE FROM members_identity i USING members_importrow r
-WHERE {_ROW} AND r.made ? 'identities' AND i.tenant_id = {{tenant}} AND i.member_id = r.member_id
-  AND r.made -> 'identities' @> to_jsonb(i.id) AND r.fate IS DISTINCT FROM 'used_since'
+DELETE FROM members_identity WHERE tenant_id = {{tenant}} AND id = ANY (ARRAY(
+    SELECT i.id FROM members_importrow r CROSS JOIN LATERAL (
+        SELECT i.id FROM members_identity i WHERE i.tenant_id = {{tenant}} AND i.member_id = r.member_id OFFSET 0
+    ) i WHERE {_ROW} AND r.made -> 'identities' @> to_jsonb(i.id) AND r.fate IS DISTINCT FROM 'used_since'
+))
 """
 _GIVE_ADDRESSES_BACK = f"""
 INSERT INTO members_identity (tenant_id, member_id, kind, value, from_profile, created_at)
