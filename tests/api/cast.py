@@ -23,7 +23,7 @@ from members.actions import (
     upsert_member,
 )
 from members.actions.imports import check_import, save_mapping, upload
-from members.models import Member
+from members.models import Import, ImportRow, Member
 from segments.actions import add_to_list, create_segment
 from segments.actions.audiences import create_audience_sync, set_active
 from segments.models import AudienceSync, Segment, SyncBatch
@@ -166,6 +166,10 @@ def _belonging_to_the_first(n: int) -> None:
     SyncBatch.objects.create(
         sync=AudienceSync.objects.earliest("pk"), number=n + 1, key=uuid4(), kind="change", state="delivered"
     )
+    drain(require_tenant(), names=["jobs"])  # the check begins by emptying
+    first = Import.objects.earliest("pk").pk
+    row = (first << 32) + 100 + n
+    ImportRow.objects.create(id=row, import_id=first, outcome="error", values={}, identities={}, problems={})
     member = Member.objects.get(external_id="c-1")
     visit = {"external_id": "c-1", "name": f"visit {n}"}
     accept_events([canonical_event(visit, trusted=True, now=member.created_at)])

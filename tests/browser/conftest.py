@@ -20,6 +20,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from deploy.checks import NO_BROWSER, find_browser
 from tests.conftest import PASSWORD, empty_all_tables
 from tests.showcase import build_showcase
+from urm.tenancy.models import User
 
 # Without them a headless Chromium asks the network for things of its own (and, as root, does not start).
 FLAGS = (
@@ -163,6 +164,7 @@ def sign_in(browser: Browser, live_server_url: str) -> Iterator[SignIn]:
         contexts.append(context)
         context.set_default_timeout(15_000)
         context.add_cookies([{"name": "language", "value": language, "url": live_server_url}])
+        User.objects.filter(email=email).update(language="")  # of their own choice nothing is left
         visitor = Visitor(context, live_server_url)
         visitor.open("/login/")
         visitor.page.fill("#id_username", email)

@@ -99,11 +99,27 @@ DATA = {
     "Support",
     "Viewer",
     "system",
+    "Conversion",  # stages, in the audit log
+    "Retention",
+    "marketing",  # a purpose
+    *(
+        "after",
+        "campaign",
+        "channel",
+        "city",
+        "fields",
+        "granted",
+        "medium",
+        "other",
+        "points",
+        "purpose",
+    ),  # properties
+    *("reason", "reward", "source", "store"),
 }
 
 
 _READ = """() => {
-    const ours = "script, style, pre, textarea, [lang=en], .ui-props, .material-symbols-outlined";
+    const ours = "script, style, pre, code, kbd, textarea, [lang=en], .ui-props, .material-symbols-outlined";
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     const found = new Set();
     while (walker.nextNode())

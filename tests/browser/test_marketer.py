@@ -76,7 +76,7 @@ def test_marketer_finds_somebody_sees_why_and_makes_a_segment(
     page.fill("[data-rule]", BROKEN_RULE)
     expect(page.locator("[data-rule-problems]")).to_contain_text("all[0]")
     page.fill("[data-rule]", RULE)
-    expect(page.locator("[data-rule-count]")).to_have_text("26")
+    expect(page.locator("[data-rule-count]")).to_have_text("27")
     page.get_by_role("button", name=words["save"], exact=True).click()
     expect(page.locator(".ui-panel-title").first).to_have_text(name)
 
