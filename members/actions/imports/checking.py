@@ -14,7 +14,15 @@ from django.utils.translation import gettext_noop
 from members.actions.imports.cleaning import Cleaned, Cleaner
 from members.actions.imports.errorfile import write_errors
 from members.actions.imports.reading import Row, keep_open, rows_after
-from members.actions.imports.statements import INSERT_ROWS, KEEP_RAW, SAME_MEMBER_TWICE, TELL, resolve, run
+from members.actions.imports.statements import (
+    INSERT_ROWS,
+    KEEP_RAW,
+    SAME_MEMBER_TWICE,
+    TELL,
+    look_up_by_key,
+    resolve,
+    run,
+)
 from members.actions.imports.uploading import KEEP, OPEN, identifying
 from members.models import Import, ImportRow
 from urm.audit.actions import record
@@ -53,6 +61,7 @@ def check_import(*, job: Import, then_run: bool = False) -> Job:
 
 def check_step(job: Job) -> bool:
     """One slice of the dry run. Stages: clear (rows of an earlier one), read, list problems."""
+    look_up_by_key()
     importing = Import.objects.get(pk=job.parameters["import"])
     match job.position.setdefault("stage", "clear"):
         case "clear":

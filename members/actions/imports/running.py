@@ -45,6 +45,7 @@ def run_import(*, job: Import) -> Job:
 
 
 def run_step(job: Job) -> bool:
+    sql.look_up_by_key()
     importing = Import.objects.get(pk=job.parameters["import"])
     first = importing.pk << 32
     if "row" not in job.position:

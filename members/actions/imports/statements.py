@@ -6,6 +6,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from members.actions.imports.targets import FIELDS
@@ -296,3 +297,14 @@ def run(cursor: CursorWrapper, statement: str, **parameters: Any) -> int:
     """Run it with the tenant as a literal; returns how many rows it touched."""
     cursor.execute(statement.format(tenant=require_tenant()), parameters)
     return int(cursor.rowcount)
+
+
+def look_up_by_key() -> None:
+    """For the rest of the transaction: find what a slice is about by keys.
+
+    The tables grow under the import, so their statistics lag and the planner would read them whole for each slice.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+        )

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from members.actions.events import emit
-from members.actions.imports.statements import _OLD, TYPES, mapped_fields, run
+from members.actions.imports.statements import _OLD, TYPES, look_up_by_key, mapped_fields, run
 from members.actions.imports.targets import FIELDS
 from members.events import ConsentChanged, MemberUpdated, PlatformEvent, TagRemoved
 from members.models import Consent, Identity, Import, MemberState, MemberTag
@@ -152,6 +152,7 @@ def undo_import(*, job: Import) -> Job:
 
 def undo_step(job: Job) -> bool:
     """The last rows first, so that a member who stands in two slices gets back what was before both."""
+    look_up_by_key()
     importing = Import.objects.get(pk=job.parameters["import"])
     first = importing.pk << 32
     until = int(job.position.get("row", first + 0xFFFF_FFFF))
