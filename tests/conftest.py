@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.files.storage import storages
 from django.db import connections, transaction
 from django.utils import timezone, translation
@@ -32,10 +33,8 @@ def files_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("files")
         patch.setenv("FILES_URL", f"file://{folder}")
-        storage: Any = storages["files"]
-        patch.setattr(storage, "_location", str(folder))
-        patch.setitem(storage.__dict__, "base_location", str(folder))
-        patch.setitem(storage.__dict__, "location", str(folder))
+        patch.setitem(settings.STORAGES["files"]["OPTIONS"], "location", str(folder))
+        patch.delitem(storages._storages, "files", raising=False)  # type: ignore[attr-defined] # its cache
         yield
 
 

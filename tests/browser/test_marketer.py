@@ -72,6 +72,7 @@ def test_marketer_finds_somebody_sees_why_and_makes_a_segment(
     page.locator(".addlink").click()
     name = f"Tea drinkers {language} {width}"
     page.fill("[name=name]", name)
+    expect(page.locator(".rb-tree")).to_be_visible()  # the builder has taken its place, the JSON is folded away
     page.locator("summary", has_text="JSON").click()
     page.fill("[data-rule]", BROKEN_RULE)
     expect(page.locator("[data-rule-problems]")).to_contain_text("all[0]")
