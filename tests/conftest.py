@@ -33,7 +33,8 @@ def files_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("files")
         patch.setenv("FILES_URL", f"file://{folder}")
-        patch.setitem(settings.STORAGES["files"]["OPTIONS"], "location", str(folder))
+        files: Any = settings.STORAGES["files"]
+        patch.setitem(files["OPTIONS"], "location", str(folder))
         patch.delitem(storages._storages, "files", raising=False)  # type: ignore[attr-defined] # its cache
         yield
 
