@@ -60,8 +60,10 @@ def work_until(visitor: Visitor, tenant: Tenant, shown: Locator) -> None:
     for _ in range(60):
         drain(tenant.pk, names=["jobs"])
         if shown.is_visible():
-            return
+            break
         visitor.page.wait_for_timeout(250)
+    visitor.page.wait_for_timeout(1000)  # when the work is done, the page loads itself once more
+    visitor.page.wait_for_load_state("networkidle")
     expect(shown).to_be_visible()
 
 
