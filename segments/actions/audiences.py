@@ -193,7 +193,9 @@ def next_batch(*, sync: AudienceSync, now: datetime) -> SyncBatch | None:
 def settle_batch(*, batch: SyncBatch, now: datetime) -> None:
     """The receiver has it: note what the outside knows now and when to look again."""
     with transaction.atomic():
-        sync = AudienceSync.objects.select_for_update().get(pk=batch.sync_id)
+        sync = _held(batch)
+        if sync is None:
+            return
         if batch.kind == SyncBatch.Kind.CHANGE:
             gone = [pk for pk, _external_id in batch.removed]
             SyncedMember.objects.filter(sync=sync, member_id__in=gone).delete()
@@ -223,7 +225,9 @@ def settle_batch(*, batch: SyncBatch, now: datetime) -> None:
 def note_failure(*, batch: SyncBatch, problem: str, final: bool, wait: timedelta | None, now: datetime) -> None:
     """Try again after a pause that doubles; after three days, or when the receiver says never, pause the sync."""
     with transaction.atomic():
-        sync = AudienceSync.objects.select_for_update().get(pk=batch.sync_id)
+        sync = _held(batch)
+        if sync is None:
+            return
         sync.failures += 1
         sync.failing_since = sync.failing_since or now
         sync.problem = problem[:300]
@@ -237,6 +241,16 @@ def note_failure(*, batch: SyncBatch, problem: str, final: bool, wait: timedelta
         SyncBatch.objects.filter(pk=batch.pk).update(
             problem=problem[:300], tried_at=now, attempts=batch.attempts + 1, **state
         )
+
+
+def _held(batch: SyncBatch) -> AudienceSync | None:
+    """The batch's sync, locked; None when a worker whose lease came later has ended the batch, or the sync is gone.
+
+    A worker that was slower than its lease must not put back what has gone on without it.
+    """
+    sync = AudienceSync.objects.select_for_update().filter(pk=batch.sync_id).first()
+    waits = SyncBatch.objects.filter(pk=batch.pk, state=SyncBatch.State.WAITING).exists()
+    return sync if waits else None
 
 
 def set_alarm() -> None:

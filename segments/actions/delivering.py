@@ -1,6 +1,7 @@
 """How a batch of an audience sync reaches the outside: a signed POST, or a file in a store that the operator named."""
 
 import csv
+import errno
 import hashlib
 import hmac
 import re
@@ -15,6 +16,7 @@ import orjson
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from segments.actions.audiences import claim_due, next_batch, note_failure, profiles, set_alarm, settle_batch
 from segments.models import AudienceSync, SyncBatch
@@ -25,6 +27,39 @@ from urm.tenancy.context import require_tenant
 
 GONE = 410
 _PHONE = re.compile(r"\+\d{5,15}")
+
+# What a store says (S3's codes, botocore's and Python's names of errors) and what staff are told: always a remedy.
+_NO_BUCKET = gettext_noop(
+    "The store has no such bucket. The operator makes it, or corrects its name in AUDIENCE_STORES."
+)
+_WRONG_KEY = gettext_noop(
+    "The store does not know this key or its secret. The operator corrects them in AUDIENCE_STORES."
+)
+_MAY_NOT_WRITE = gettext_noop(
+    "The store’s key may not write there. The operator allows it to put objects into this bucket and prefix."
+)
+_SILENT = gettext_noop(
+    "The store does not answer. The operator checks its address in AUDIENCE_STORES and whether it runs."
+)
+_NO_KEY = gettext_noop("There is no key for the store. The operator names one in AUDIENCE_STORES.")
+_CLOCKS = gettext_noop("The store’s clock and ours differ too much. The operator sets them.")
+_NO_STORE = gettext_noop("This store is not set up any more. The operator puts it back into AUDIENCE_STORES.")
+_NO_FOLDER = gettext_noop(
+    "The store’s folder cannot be written. The operator makes it, and lets the workers write there."
+)
+_FULL = gettext_noop("The store is full. The operator makes room; it is tried again.")
+_REFUSALS = {
+    "NoSuchBucket": _NO_BUCKET,
+    **dict.fromkeys(("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken"), _WRONG_KEY),
+    **dict.fromkeys(("AccessDenied", "AllAccessDisabled", "AccountProblem", "403"), _MAY_NOT_WRITE),
+    **dict.fromkeys(("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "SSLError"), _SILENT),
+    **dict.fromkeys(("ConnectionClosedError", "ProxyConnectionError"), _SILENT),
+    **dict.fromkeys(("NoCredentialsError", "PartialCredentialsError"), _NO_KEY),
+    "RequestTimeTooSkewed": _CLOCKS,
+    "InvalidStorageError": _NO_STORE,
+    **dict.fromkeys(("PermissionError", "NotADirectoryError", "FileExistsError", "FileNotFoundError"), _NO_FOLDER),
+    **dict.fromkeys(("QuotaExceeded", "StorageFull", "XMinioStorageFull", "InsufficientCapacity"), _FULL),
+}
 
 
 class DeliveryError(Exception):
@@ -116,7 +151,17 @@ def _store(sync: AudienceSync, batch: SyncBatch) -> None:
         storage.save(name, ContentFile(content))
         storage.save(f"{name}.json", ContentFile(orjson.dumps(about)))  # last: who finds it finds the file whole
     except Exception as error:  # each store has errors of its own
-        raise DeliveryError(f"The store refused the file: {type(error).__name__}.") from error
+        raise DeliveryError(_refusal(error)) from error
+
+
+def _refusal(error: Exception) -> str:
+    """What happened and what helps; never the store's own words, which may hold keys and addresses."""
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return _FULL
+    answer: Any = getattr(error, "response", None)
+    code = str(answer.get("Error", {}).get("Code", "")) if isinstance(answer, dict) else ""
+    name = code or type(error).__name__
+    return _REFUSALS.get(name) or f"The store refused the file: {name[:60]}."
 
 
 def _csv(header: list[str], rows: list[list[Any]]) -> bytes:

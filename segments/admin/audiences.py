@@ -1,5 +1,6 @@
 """Audience syncs: where segments are kept current outside, how that goes, and what can be done."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -169,9 +170,7 @@ class AudienceAdmin(ModelAdmin):
             "sync": sync,
             "state": state_of(sync),
             "known": SyncedMember.objects.filter(sync=sync).count(),
-            "batches": SyncBatch.objects.filter(sync=sync)
-            .defer("added", "removed")
-            .order_by("-number")[:SHOWN_BATCHES],
+            "batches": [(batch, shown_problem(batch.problem)) for batch in newest_batches(sync)],
             "may_change": staff_may(request, "segments.change"),
         }
         return TemplateResponse(request, "segments/audience.html", context)
@@ -216,9 +215,17 @@ def newest_batches(sync: AudienceSync) -> QuerySet[SyncBatch]:
 
 
 def state_of(sync: AudienceSync) -> str:
+    problem = shown_problem(sync.problem)
     if not sync.active:
-        return gettext("stopped: %(problem)s") % {"problem": sync.problem} if sync.problem else gettext("paused")
-    return gettext("failing: %(problem)s") % {"problem": sync.problem} if sync.problem else gettext("running")
+        return gettext("stopped: %(problem)s") % {"problem": problem} if problem else gettext("paused")
+    return gettext("failing: %(problem)s") % {"problem": problem} if problem else gettext("running")
+
+
+def shown_problem(problem: str) -> str:
+    """In the reader's language, where the catalogue has it: problems are noted in English."""
+    if answered := re.fullmatch(r"The receiver answered (\d+)\.", problem):
+        return gettext("The receiver answered %(status)s.") % {"status": answered[1]}
+    return gettext(problem) if problem else ""
 
 
 @concern("segments.view")

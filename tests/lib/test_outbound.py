@@ -1,7 +1,10 @@
 """Requests to customers' addresses reach the outside only: addresses, rebinding, redirects, ports, slow answers."""
 
+import contextlib
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -27,6 +30,17 @@ def outside() -> Iterator[Receiver]:
 @pytest.mark.parametrize("address", PRIVATE)
 def test_private_and_special_addresses_are_not_public(address: str) -> None:
     assert not is_public(address)
+
+
+def test_nothing_connects_to_them_whatever_name_leads_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(socket, "create_connection", lambda address, **_named: asked.append(address))
+    for address in PRIVATE:
+        for scheme in ("http", "https"):
+            monkeypatch.setattr(socket, "getaddrinfo", answering(address))
+            with pytest.raises(OutboundError, match="private network"):
+                post(f"{scheme}://innocent.example/", b"{}", {})
+    assert (asked, len(PRIVATE) >= 25) == ([], True)
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "8.8.8.8", "2606:4700:4700::1111", "::ffff:8.8.8.8"])
@@ -95,14 +109,68 @@ def test_redirect_is_not_followed(outside: Receiver, settings: Any) -> None:
     assert [one.path for one in outside.came] == ["/hook?a=1"]
 
 
-def test_answer_is_cut_and_a_dripping_one_is_ended(
-    outside: Receiver, settings: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("status", [301, 303, 307, 308])
+def test_no_kind_of_redirect_is_followed(outside: Receiver, settings: Any, status: int) -> None:
+    settings.OUTBOUND_ALLOW = [f"127.0.0.1:{outside.port}"]
+    outside.answers, outside.headers = [status], {"Location": f"{outside.url}&again"}
+    assert post(outside.url, b"{}", {}).status == status
+    assert len(outside.came) == 1
+
+
+def drip(beginning: bytes) -> tuple[Callable[[BaseHTTPRequestHandler], None], list[int]]:
+    """Answers a byte every now and then, so that no single read runs out of time; and how many bytes went."""
+    went: list[int] = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(beginning)
+        handler.close_connection = True
+        with contextlib.suppress(OSError):
+            for number in range(400):
+                went.append(number)
+                handler.wfile.write(b".")
+                time.sleep(0.05)
+
+    return answer, went
+
+
+def pour(handler: BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+    with contextlib.suppress(OSError):
+        for _ in range(1000):
+            handler.wfile.write(b"." * 100_000)
+
+
+@pytest.mark.parametrize("beginning", ["", "HTTP/1.1 "])
+def test_answer_that_does_not_come_is_not_waited_for(
+    outside: Receiver, settings: Any, monkeypatch: pytest.MonkeyPatch, beginning: str
 ) -> None:
     settings.OUTBOUND_ALLOW = [f"127.0.0.1:{outside.port}"]
     monkeypatch.setattr(outbound, "SECONDS", 0.5)
-    outside.answers = [outside.hang]
+    outside.answers = [drip(beginning.encode())[0] if beginning else outside.hang]
     with pytest.raises(OutboundError, match="No answer"):
         post(outside.url, b"{}", {})
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["HTTP/1.1 200 OK\r\nURM-Long: ", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", "HTTP/1.0 200 OK\r\n\r\n"],
+)
+def test_body_that_drips_holds_nobody(
+    outside: Receiver, settings: Any, monkeypatch: pytest.MonkeyPatch, head: str
+) -> None:
+    """The status has come, so it counts; nobody waits for the rest, be its length told or not."""
+    settings.OUTBOUND_ALLOW = [f"127.0.0.1:{outside.port}"]
+    monkeypatch.setattr(outbound, "SECONDS", 0.5)
+    answer, went = drip(head.encode())
+    outside.answers = [answer]
+    assert post(outside.url, b"{}", {}).status == 200
+    assert len(went) < 400
+
+
+def test_long_answer_is_cut(outside: Receiver, settings: Any) -> None:
+    settings.OUTBOUND_ALLOW = [f"127.0.0.1:{outside.port}"]
+    outside.answers = [pour]
+    assert len(post(outside.url, b"{}", {}).body) == outbound.MOST
 
 
 def test_allowed_pair_is_exempt_from_ports_and_networks(outside: Receiver, settings: Any) -> None:

@@ -20,8 +20,10 @@ from segments.actions.audiences import (
     delete_audience_sync,
     next_batch,
     note_changes,
+    note_failure,
     run_now,
     set_active,
+    settle_batch,
 )
 from segments.actions.delivering import DeliveryError, deliver, sync_audiences
 from segments.models import AudienceSync, Segment, SyncBatch, SyncedMember
@@ -144,6 +146,39 @@ def test_receiver_that_is_gone_stops_the_sync_and_resuming_sends_what_is_so_then
     assert told(outside.came[1]) == (["c-2", "c-3"], [])
 
 
+def test_worker_slower_than_its_lease_puts_nothing_back(guests: Segment, outside: Receiver, in_acme: Tenant) -> None:
+    """Two workers sent the first batch; the quicker one has gone on when the slower one comes to note it."""
+    sync, _secret = hook(guests, outside)
+    slow = next_batch(sync=sync, now=timezone.now())
+    assert slow is not None
+    send_all()
+    remove_from_list(segment=guests, members=[member(3)])
+    drain(in_acme.pk, names=["stream", "segments"])
+    later(sync)
+    send_all()
+    settle_batch(batch=slow, now=timezone.now())
+    note_failure(batch=slow, problem="late", final=True, wait=None, now=timezone.now())
+    assert sorted(SyncedMember.objects.values_list("external_id", flat=True)) == ["c-1", "c-2"]
+    sync.refresh_from_db()
+    assert (sync.active, sync.problem, [batch.attempts for batch in SyncBatch.objects.all()]) == (True, "", [1, 1])
+    delete_audience_sync(sync=sync)
+    settle_batch(batch=slow, now=timezone.now())
+
+
+def test_address_in_a_private_network_is_never_asked_and_the_log_says_so(
+    guests: Segment, outside: Receiver, settings: Any
+) -> None:
+    settings.OUTBOUND_ALLOW = []
+    sync, _secret = create_audience_sync(
+        name="Inside", segment=guests, destination="webhook", url="http://169.254.169.254/latest/meta-data/"
+    )
+    send_all()
+    sync.refresh_from_db()
+    assert (sync.failures, sync.problem) == (1, "The address leads into a private network.")
+    assert SyncBatch.objects.get().problem == sync.problem
+    assert outside.came == []
+
+
 def test_three_days_of_failures_stop_the_sync(guests: Segment, outside: Receiver) -> None:
     outside.answers = [500, 500]
     sync, _secret = hook(guests, outside)
@@ -216,7 +251,7 @@ def test_member_who_has_left_and_returned_meanwhile_is_not_mentioned(
 @pytest.fixture
 def lake(tmp_path: Path, settings: Any) -> Path:
     store = {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "BACKEND": "urm.lib.filestorage.WholeFileStorage",
         "OPTIONS": {"location": str(tmp_path), "allow_overwrite": True},
     }
     settings.AUDIENCE_STORES = {"lake": store}
@@ -265,7 +300,7 @@ def test_store_that_fails_is_tried_again(guests: Segment, lake: Path) -> None:
     (lake / str(sync.tenant_id)).write_text("a file is in the way")
     batch = next_batch(sync=sync, now=timezone.now())
     assert batch is not None
-    with pytest.raises(DeliveryError, match="The store refused the file"):
+    with pytest.raises(DeliveryError, match="The store’s folder cannot be written"):
         deliver(sync, batch)
 
 

@@ -6,6 +6,7 @@ and time and answer are capped. `OUTBOUND_ALLOW` names `host:port` pairs that ar
 the operator's own network.
 """
 
+import contextlib
 import http.client
 import ipaddress
 import socket
@@ -125,6 +126,7 @@ class _Connection(http.client.HTTPConnection):
         super().__init__(host, port, timeout=CONNECT_SECONDS)
         self.default_port = PORTS[scheme]
         self._secure, self._address = scheme == "https", address
+        self._open: socket.socket | None = None
 
     def connect(self) -> None:
         plain = socket.create_connection((self._address, self.port), timeout=CONNECT_SECONDS)
@@ -132,14 +134,16 @@ class _Connection(http.client.HTTPConnection):
         self.sock = plain
         if self._secure:
             self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
+        self._open = self.sock
 
     def abort(self) -> None:
-        """From the watchdog's thread: a receiver that drips bytes must not hold a worker."""
-        if self.sock is not None:
-            try:
-                self.sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return
+        """From the watchdog's thread: a receiver that drips bytes must not hold a worker.
+
+        http.client forgets its own socket when the answer ends with the connection, so ours is ended, below TLS.
+        """
+        if self._open is not None:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(self._open, socket.SHUT_RDWR)
 
 
 def _is_allowed(host: str, port: int) -> bool:
