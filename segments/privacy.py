@@ -8,7 +8,10 @@ from urm.privacy.registry import LookUp
 _RULED = "tenant_id rule stale problem"
 
 declare(
-    Table("segments_segment", neutral=f"{_RULED} id name description kind value_proposition created_at updated_at"),
+    Table(
+        "segments_segment",
+        neutral=f"{_RULED} id name description kind value_proposition snapshot_of created_at updated_at",
+    ),
     Table("segments_stage", neutral=f"{_RULED} id key label_en label_zh position flow"),
     Table("segments_tagrule", neutral=f"{_RULED} tag_id keep_days"),
     Table(

@@ -11,11 +11,13 @@ from members.models import Identity, Member
 from segments.actions.saving import mark_stale
 from segments.actions.segments import SegmentError, add_to_list, create_segment, remove_from_list
 from segments.models import Segment
+from segments.queries.overlap import unused_name
 from urm.audit.actions import record
 from urm.audit.actor import current_actor
 from urm.rules.sqltext import Sql, param, sql
 from urm.rules.workspace import execute
 from urm.tenancy.context import require_tenant
+from urm.tenancy.models import Tenant
 
 MOST_IDS = 20_000
 
@@ -29,14 +31,16 @@ class Listed:
     unknown: tuple[str, ...]
 
 
-def freeze_segment(*, segment: Segment, name: str) -> Segment:
-    """A new static list of everybody who is in the segment now. Raises SegmentError."""
+def freeze_segment(*, segment: Segment, name: str = "") -> Segment:
+    """A new static list of everybody who is in the segment now; without a name it is called by the segment and the
+    local moment. Raises SegmentError."""
     with transaction.atomic():
         frozen = create_segment(
-            name=name,
+            name=name or _snapshot_name(segment),
             kind=Segment.Kind.STATIC,
             description=_("“%(segment)s” as it was when this list was made") % {"segment": segment.name},
             value_proposition=segment.value_proposition,
+            snapshot_of=segment.pk,
         )
         tenant = Sql(str(require_tenant()))
         count = execute(sql(
@@ -48,6 +52,11 @@ def freeze_segment(*, segment: Segment, name: str) -> Segment:
         record(verb="segment.freeze", target=frozen, after={"of": segment.pk, "members": count})
         mark_stale(("segment", frozen.pk))
     return frozen
+
+
+def _snapshot_name(segment: Segment) -> str:
+    now = timezone.localtime(timezone.now(), Tenant.objects.get(pk=require_tenant()).zone)
+    return unused_name(f"{segment.name[:70]} · {now:%Y-%m-%d %H:%M}")
 
 
 def change_list_by_ids(*, segment: Segment, external_ids: Sequence[str], remove: bool = False) -> Listed:

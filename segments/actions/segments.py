@@ -36,13 +36,18 @@ def create_segment(
     kind: str = Segment.Kind.DYNAMIC,
     description: str = "",
     value_proposition: str = "",
+    snapshot_of: int | None = None,
 ) -> Segment:
     """Save a segment; its members are found in the background. Raises RuleError or SegmentError."""
     if (rule is None) != (kind == Segment.Kind.STATIC):
         raise SegmentError({"rule": _("A dynamic segment has a rule, a static list has none.")})
     with transaction.atomic():
         segment = Segment(
-            name=_clean_name(name), kind=kind, description=description, value_proposition=value_proposition
+            name=_clean_name(name),
+            kind=kind,
+            description=description,
+            value_proposition=value_proposition,
+            snapshot_of=snapshot_of,
         )
         if rule is not None:
             segment.rule = checked_rule(rule, ("segment", None))

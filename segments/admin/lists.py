@@ -10,7 +10,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.http import urlencode
 from django.utils.translation import gettext
@@ -22,7 +21,6 @@ from segments.actions import SegmentError, change_list_by_ids, freeze_segment, r
 from segments.admin.proposition import proposition_page
 from segments.models import Change, Segment, StaticMember
 from segments.queries import changes_of_segment
-from segments.queries.overlap import unused_name
 from urm.tenancy.middleware import WorkspaceRequest
 from urm.ui.components import Empty
 from urm.ui.pages import needs, staff_may
@@ -156,10 +154,8 @@ class SegmentPages:
     @needs("segments.change")
     def freeze(self, request: WorkspaceRequest, pk: int) -> HttpResponse:
         segment = self.get_object(request, str(pk))
-        today = timezone.localtime(timezone.now(), request.workspace.zone)
-        name = f"{segment.name[:70]} · {today:%Y-%m-%d %H:%M}"
         try:
-            frozen = freeze_segment(segment=segment, name=unused_name(name))
+            frozen = freeze_segment(segment=segment)
         except SegmentError as error:
             messages.error(request, " ".join(error.fields.values()))
             return redirect("admin:segments_segment_change", pk)

@@ -41,12 +41,12 @@ def segment_or_404(view: ApiView, segment_id: int) -> Segment:
     return view.one(Segment.objects.all(), pk=segment_id)
 
 
-def _context() -> dict[str, Any]:
+def segment_context() -> dict[str, Any]:
     return {"names": current_names(), "sizes": queries.sizes(), "percent": recompute_percent()}
 
 
-def _answer(segment: Segment, status: int = 200) -> Response:
-    return Response(shapes.SegmentOut(segment, context=_context()).data, status=status)
+def segment_answer(segment: Segment, status: int = 200) -> Response:
+    return Response(shapes.SegmentOut(segment, context=segment_context()).data, status=status)
 
 
 class SegmentFilters(StrictFilterSet):
@@ -63,7 +63,7 @@ class SegmentList(ApiView):
     @documented("List segments", answer=shapes.SegmentOut, many=True, example=shapes.SEGMENT_EXAMPLE)
     def get(self, request: ApiRequest) -> HttpResponseBase:
         rows = self.paginate_queryset(self.filter_queryset(Segment.objects.all())) or []
-        context = _context()
+        context = segment_context()
         return self.get_paginated_response([shapes.SegmentOut(row, context=context).data for row in rows])
 
     @documented(
@@ -76,7 +76,7 @@ class SegmentList(ApiView):
         description="Its members are found in the background, within moments: `computing` says whether that goes on.",
     )
     def post(self, request: ApiRequest) -> HttpResponseBase:
-        return _answer(create_segment(**self.valid(shapes.SegmentIn)), status=201)
+        return segment_answer(create_segment(**self.valid(shapes.SegmentIn)), status=201)
 
 
 class SegmentDetail(ApiView):
@@ -85,7 +85,7 @@ class SegmentDetail(ApiView):
 
     @documented("Read a segment", answer=shapes.SegmentOut, example=shapes.SEGMENT_EXAMPLE)
     def get(self, request: ApiRequest, segment_id: int) -> HttpResponseBase:
-        return _answer(segment_or_404(self, segment_id))
+        return segment_answer(segment_or_404(self, segment_id))
 
     @documented(
         "Change a segment",
@@ -97,7 +97,7 @@ class SegmentDetail(ApiView):
     )
     def patch(self, request: ApiRequest, segment_id: int) -> HttpResponseBase:
         segment = segment_or_404(self, segment_id)
-        return _answer(edit_segment(segment=segment, **self.valid(shapes.SegmentChange)))
+        return segment_answer(edit_segment(segment=segment, **self.valid(shapes.SegmentChange)))
 
     @documented(
         "Remove a segment",

@@ -1,6 +1,7 @@
 """What the API takes and gives."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -52,6 +53,9 @@ class SegmentOut(serializers.Serializer[Segment]):
     )
     problem = serializers.CharField(help_text="Why the rule cannot be computed any more; empty if it can.")
     value_proposition = serializers.CharField()
+    snapshot_of = serializers.IntegerField(
+        allow_null=True, help_text="Of a list that was frozen from a segment: the id of that segment."
+    )
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
 
@@ -140,22 +144,27 @@ def explained(node: Explanation) -> dict[str, Any]:
     if node.kind == "condition":
         shown |= {"expected": node.expected, "actual": node.actual}
         if node.event is not None:
-            shown["event"] = _event(node.event)
+            shown["event"] = event_out(node.event)
     else:
         shown["children"] = [explained(child) for child in node.children]
     return shown
 
 
-def _event(event: Evidence | CausingEvent) -> dict[str, Any]:
-    return {"id": event.id, "name": event.name, "occurred_at": event.occurred_at, "amount": event.amount}
+def event_out(event: Evidence | CausingEvent) -> dict[str, Any]:
+    return {"id": event.id, "name": event.name, "occurred_at": _moment(event.occurred_at), "amount": event.amount}
+
+
+def _moment(at: datetime) -> str | None:
+    """As serializers write it."""
+    return serializers.DateTimeField().to_representation(at)
 
 
 def step_out(step: Step) -> dict[str, Any]:
     return {
         "entered": step.entered,
-        "at": step.at,
+        "at": _moment(step.at),
         "cause": step.cause,
-        "event": _event(step.event) if step.event else None,
+        "event": event_out(step.event) if step.event else None,
     }
 
 
@@ -209,7 +218,7 @@ EXPLANATION_OUT: dict[str, Any] = {
 }
 
 RULE_EXAMPLE = {"fact": "event", "name": "purchase", "measure": "count", "op": "gte", "value": 3}
-WORDS_EXAMPLE = {"en": "number of purchase events is at least 3", "zh-hans": "purchase 的次数不少于 3"}
+WORDS_EXAMPLE = {"en": "bought at least 3 times", "zh-hans": "购买次数不少于 3"}
 SEGMENT_EXAMPLE = {
     "id": 7,
     "name": "Regulars",
@@ -222,8 +231,19 @@ SEGMENT_EXAMPLE = {
     "computing_percent": None,
     "problem": "",
     "value_proposition": "Free delivery for those who come often.",
+    "snapshot_of": None,
     "created_at": "2026-03-01T09:30:00Z",
     "updated_at": "2026-03-01T09:30:00Z",
+}
+SNAPSHOT_EXAMPLE = {
+    **SEGMENT_EXAMPLE,
+    "id": 12,
+    "name": "Regulars · 2026-03-01 10:30",
+    "description": "“Regulars” as it was when this list was made",
+    "kind": "static",
+    "rule": {},
+    "words": None,
+    "snapshot_of": 7,
 }
 EXPLANATION_EXAMPLE = {
     "in_segment": False,

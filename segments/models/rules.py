@@ -40,6 +40,8 @@ class Segment(Ruled):
         max_length=1000,
         help_text=_("What these members get from us, in plain words."),
     )
+    # The segment that a snapshot was taken of; it may be gone.
+    snapshot_of = models.IntegerField(null=True, editable=False)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 

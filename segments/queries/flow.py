@@ -137,6 +137,11 @@ def goals(months: Sequence[date], *, now: datetime | None = None) -> list[Goal]:
     return found
 
 
+def goal_of(target: StageTarget) -> Goal:
+    """One target with what was reached so far."""
+    return next(one for one in goals([target.month]) if one.target.pk == target.pk)
+
+
 def stage_impact(
     rules: Mapping[int, Mapping[str, Any]], order: Sequence[int]
 ) -> dict[tuple[int | None, int | None], int]:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.fields.tuple_lookups import TupleLessThan
 from django.utils import timezone
 
-from members.models import Tag
+from members.models import Member, Tag
 from segments.models import Change, Segment, Stage
 from urm.tenancy.context import require_tenant
 from urm.tenancy.models import Tenant
@@ -72,9 +72,21 @@ def changes_of_member(member_id: int, *, limit: int = 50) -> list[MemberChange]:
     return _titled(Change.objects.filter(member_id=member_id).order_by("-at", "-id")[:limit])
 
 
+def segment_changes(segment: Segment, member_ids: Iterable[int] | None = None) -> QuerySet[Change]:
+    """Entries into and exits from a segment; of these members only, where some are named."""
+    rows = Change.objects.filter(kind=Change.Kind.SEGMENT, target_id=segment.pk)
+    return rows if member_ids is None else rows.filter(member_id__in=list(member_ids))
+
+
+def external_ids_of(member_ids: Iterable[int]) -> dict[int, str | None]:
+    """By member; of one who was merged away, that of the survivor."""
+    rows = Member.objects.filter(pk__in=set(member_ids)).values_list("pk", "external_id", "merged_into__external_id")
+    return {pk: survivor or own for pk, own, survivor in rows}
+
+
 def recent_changes(segment: Segment, *, limit: int = 50) -> list[MemberChange]:
     """Entries into and exits from a segment, newest first."""
-    rows = Change.objects.filter(kind=Change.Kind.SEGMENT, target_id=segment.pk)
+    rows = segment_changes(segment)
     return _titled(rows.order_by("-at", "-id")[:limit])
 
 
@@ -82,7 +94,7 @@ def changes_of_segment(
     segment: Segment, *, entered: bool | None = None, before: tuple[datetime, int] | None = None, limit: int = 50
 ) -> list[MemberChange]:
     """Entries (`entered`), exits (False) or both, newest first; `before` is (at, id) of the last one already seen."""
-    rows = Change.objects.filter(kind=Change.Kind.SEGMENT, target_id=segment.pk)
+    rows = segment_changes(segment)
     if entered is not None:
         rows = rows.filter(entered=entered)
     if before is not None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from segments.models import Segment, ValueProposition
 
 
@@ -17,10 +19,14 @@ class Proposition:
     wording: str
 
 
-def current_propositions(segment: Segment) -> dict[str, Proposition]:
+def current_rows(segment: Segment) -> QuerySet[ValueProposition]:
     """The newest version of each language that has one."""
-    rows = ValueProposition.objects.filter(segment=segment).order_by("language", "-version").distinct("language")
-    return {row.language: _of(row) for row in rows}
+    return ValueProposition.objects.filter(segment=segment).order_by("language", "-version").distinct("language")
+
+
+def current_propositions(segment: Segment) -> dict[str, Proposition]:
+    """The same by language, as texts."""
+    return {row.language: _of(row) for row in current_rows(segment)}
 
 
 def propositions_of_versions(segment: Segment, versions: Mapping[str, int]) -> dict[str, Proposition]:

@@ -1,5 +1,6 @@
 """Entries and exits of one member in one segment, each with what caused it."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,6 +10,7 @@ from django.db import connection
 from members.models import EventName, Member, MemberState
 from members.queries.merging import history_ids
 from segments.models import Change, Segment
+from segments.queries.history import segment_changes
 from urm.tenancy.context import require_tenant
 
 
@@ -39,9 +41,11 @@ class Step:
 def steps_of(segment: Segment, member: Member, *, limit: int = 50) -> list[Step]:
     """Newest first; what was written under a member merged into this one is part of it."""
     ids = history_ids([member.pk])
-    rows = Change.objects.filter(kind=Change.Kind.SEGMENT, target_id=segment.pk, member_id__in=ids)
-    changes = list(rows.order_by("-at", "-id")[:limit])
-    events = _events(ids, [row.event_id for row in changes if row.event_id])
+    return steps_with_events(list(segment_changes(segment, ids).order_by("-at", "-id")[:limit]))
+
+
+def steps_with_events(changes: Sequence[Change]) -> list[Step]:
+    events = _events({row.member_id for row in changes}, [row.event_id for row in changes if row.event_id])
     return [Step(row.entered, row.at, row.cause, events.get(row.event_id or 0)) for row in changes]
 
 
@@ -52,7 +56,7 @@ def members_in(segment: Segment, members: list[Member]) -> set[int]:
     return set(held.values_list("member_id", flat=True))
 
 
-def _events(member_ids: list[int], event_ids: list[int]) -> dict[int, CausingEvent]:
+def _events(member_ids: Collection[int], event_ids: list[int]) -> dict[int, CausingEvent]:
     """Found among the events of these members: the log has no index by id alone."""
     if not event_ids:
         return {}
@@ -61,7 +65,7 @@ def _events(member_ids: list[int], event_ids: list[int]) -> dict[int, CausingEve
         cursor.execute(
             "SELECT id, name_id, occurred_at, amount FROM members_event"
             " WHERE tenant_id = %s AND member_id = ANY (%s) AND id = ANY (%s)",
-            [require_tenant(), member_ids, event_ids],
+            [require_tenant(), list(member_ids), event_ids],
         )
         return {
             pk: CausingEvent(pk, names.get(name_id, str(name_id)), occurred_at, amount)

@@ -1,7 +1,7 @@
 """One of everything that an address, a body or a filter of the API can name, in one workspace — or several of each."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -24,9 +24,16 @@ from members.actions import (
 )
 from members.actions.imports import check_import, save_mapping, upload
 from members.models import Import, ImportRow, Member
-from segments.actions import add_to_list, create_segment
+from segments.actions import (
+    add_to_list,
+    create_segment,
+    freeze_segment,
+    install_default_stages,
+    save_proposition,
+    set_stage_target,
+)
 from segments.actions.audiences import create_audience_sync, set_active
-from segments.models import AudienceSync, Segment, SyncBatch
+from segments.models import AudienceSync, Change, Segment, Stage, SyncBatch
 from tests.jobs import counting  # noqa: F401 - registers the kind
 from urm.jobs.actions import start_job
 from urm.jobs.files import CSV, add_part, new_file
@@ -94,6 +101,13 @@ def _tag(n: int) -> str:
 def _segment(n: int) -> int:
     """A static list, so that members can be put on it."""
     return create_segment(name=f"Guests {n}", kind="static").pk
+
+
+@named("target_id")
+def _target(n: int) -> int:
+    install_default_stages()
+    stage = Stage.objects.earliest("pk")
+    return set_stage_target(stage=stage, month=date(2026, n, 1), metric="entered", goal=5).pk
 
 
 @named("sync_id")
@@ -176,7 +190,13 @@ def _belonging_to_the_first(n: int) -> None:
     drain(require_tenant(), names=["stream"])
     merge_members(survivor=member, other=upsert_member(external_id=f"c-{n}-older", traits={})[0])
     record_consent(member=member, channel="email", purpose=f"news{n}", granted=True, source="checkout")
-    add_to_list(segment=Segment.objects.earliest("pk"), members=[Member.objects.get(external_id=f"c-{n}")])
+    guests = Segment.objects.earliest("pk")
+    add_to_list(segment=guests, members=[Member.objects.get(external_id=f"c-{n}")])
+    Change.objects.create(
+        member_id=member.pk, kind="segment", target_id=guests.pk, entered=True, at=timezone.now(), cause="rule"
+    )
+    freeze_segment(segment=guests, name=f"Guests then {n}")
+    save_proposition(segment=guests, language="en", wording=f"Tea {n}")
     create_segment(
         name=f"Visitors {n}",
         rule={"fact": "event", "name": f"visit {n}", "measure": "count", "op": "gte", "value": 1},

@@ -29,17 +29,30 @@ STATEMENTS = {
     "/api/v1/loyalty/{external_id}/transfers": 4,
     "/api/v1/members": 5,
     "/api/v1/members/{external_id}": 5,
-    "/api/v1/members/{external_id}/merges": 3,
     "/api/v1/members/{external_id}/consents": 3,
     "/api/v1/members/{external_id}/consents/history": 3,
-    "/api/v1/members/{external_id}/segments": 4,
+    "/api/v1/members/{external_id}/merges": 3,
+    "/api/v1/members/{external_id}/scores": 4,
+    "/api/v1/members/{external_id}/segments": 5,
     "/api/v1/members/{external_id}/timeline": 5,
     "/api/v1/rewards": 2,
     "/api/v1/rule-schema": 11,
+    "/api/v1/scores": 4,
     "/api/v1/segments": 6,
+    "/api/v1/segments/overlap": 3,
     "/api/v1/segments/{segment_id}": 5,
     "/api/v1/segments/{segment_id}/explain/{external_id}": 9,
+    "/api/v1/segments/{segment_id}/history": 4,
+    "/api/v1/segments/{segment_id}/history/{external_id}": 5,
     "/api/v1/segments/{segment_id}/members": 6,
+    "/api/v1/segments/{segment_id}/propositions": 3,
+    "/api/v1/segments/{segment_id}/propositions/versions": 3,
+    "/api/v1/segments/{segment_id}/snapshots": 6,
+    "/api/v1/segments/{segment_id}/trend": 5,
+    "/api/v1/stages": 5,
+    "/api/v1/stages/flow": 3,
+    "/api/v1/stages/stays": 4,
+    "/api/v1/stages/targets": 3,
     "/api/v1/suppressions": 2,
     "/api/v1/suppressions/{suppression_id}": 2,
     "/api/v1/surveys": 2,
@@ -48,12 +61,16 @@ STATEMENTS = {
 }
 
 
+# What a read cannot do without.
+QUERIES = {"/api/v1/segments/overlap": "?segment={segment_id}"}
+
+
 def cost_of(client: ApiClient, cast: Cast) -> tuple[dict[str, int], dict[str, int]]:
     """Statements and rows of every read."""
     statements, rows = {}, {}
     for route in api_routes():
         if "get" in route.methods:
-            path = route.path.format(**cast)
+            path = (route.path + QUERIES.get(route.path, "")).format(**cast)
             with CaptureQueriesContext(connection) as queries:
                 response = client.get(path)
             assert response.status_code == 200, (path, response.content)
