@@ -6,23 +6,17 @@ from typing import Any
 import orjson
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Count
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from members.actions.imports import statements as sql
 from members.actions.imports.cleaning import Cleaned, Cleaner
 from members.actions.imports.errorfile import write_errors
 from members.actions.imports.reading import Row, keep_open, rows_after
-from members.actions.imports.statements import (
-    INSERT_ROWS,
-    KEEP_RAW,
-    SAME_MEMBER_TWICE,
-    TELL,
-    look_up_by_key,
-    resolve,
-    run,
-)
+from members.actions.imports.slices import look_up_by_key, resolve, run, slice_of
 from members.actions.imports.uploading import KEEP, OPEN, identifying
 from members.models import Import, ImportRow
 from urm.audit.actions import record
@@ -162,32 +156,34 @@ def _staged(number: int, cells: list[str], row: Cleaned, kinds: list[str], impor
         "i": {} if wrong else row.identities,
         "t": row.tags or None,
         "c": row.consents or None,
-        "raw": [cell.replace("\x00", "�")[:1000] for cell in cells] if wrong else None,
+        "raw": _raw(cells) if wrong else None,
         "p": row.problems or None,
         "cells": cells,
     }
 
 
 def _insert(importing: Import, rows: list[dict[str, Any]]) -> None:
-    """Stage the rows; those whose key stands in an earlier row become problems; then say what each would do."""
-    given = {row["id"]: row for row in rows}
-    span = {"after": rows[0]["id"] - 1, "until": rows[-1]["id"]}
+    """Stage the rows with what each would do; two about the same person are a problem of the later one."""
+    cells = {row["id"]: row["cells"] for row in rows}
     with connection.cursor() as cursor:
-        run(cursor, INSERT_ROWS, rows=_json(rows), importing=importing.pk)
-        taken = {pk for (pk,) in cursor.fetchall()}
-        twice = [row for pk, row in given.items() if pk not in taken]
-        for row in twice:
-            words = _("An earlier row of the file is about the same person.")
-            row |= {"k": None, "o": Outcome.ERROR, "v": {}, "i": {}, "p": [("", words)]}
-            row["raw"] = [cell.replace("\x00", "�")[:1000] for cell in row["cells"]]
-        if twice:
-            run(cursor, INSERT_ROWS, rows=_json(twice), importing=importing.pk)
-        resolve(cursor, kinds=identifying(importing), **span)
-        words = _("Another row of the file is about the same person.")
-        run(cursor, SAME_MEMBER_TWICE, problem=orjson.dumps([("", words)]).decode(), **span)
-        if again := [{"id": pk, "raw": given[pk]["cells"]} for (pk,) in cursor.fetchall()]:
-            run(cursor, KEEP_RAW, rows=orjson.dumps(again).decode(), **span)
-        run(cursor, TELL, mode=importing.mode, **span)
+        slice_of(cursor, _json(rows))
+        run(cursor, sql.EARLIER, importing=importing.pk)
+        _spoil(cursor, cells, _("An earlier row of the file is about the same person."))
+        resolve(cursor, kinds=identifying(importing))
+        run(cursor, sql.SAME_MEMBER)
+        _spoil(cursor, cells, _("Another row of the file is about the same person."))
+        run(cursor, sql.TELL, mode=importing.mode)
+        run(cursor, sql.STAGE, importing=importing.pk)
+
+
+def _spoil(cursor: CursorWrapper, cells: dict[int, list[str]], words: str) -> None:
+    """Make problems of the rows that the last statement found."""
+    if rows := [{"id": pk, "raw": _raw(cells[pk])} for (pk,) in cursor.fetchall()]:
+        run(cursor, sql.SPOIL, problem=orjson.dumps([("", words)]).decode(), rows=orjson.dumps(rows).decode())
+
+
+def _raw(cells: list[str]) -> list[str]:
+    return [cell.replace("\x00", "�")[:1000] for cell in cells]
 
 
 def _json(rows: list[dict[str, Any]]) -> str:

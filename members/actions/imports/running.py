@@ -13,6 +13,7 @@ from members.actions.consents import register_purpose
 from members.actions.events import emit
 from members.actions.imports import statements as sql
 from members.actions.imports.checking import clear_rows, count_rows
+from members.actions.imports.slices import look_up_by_key, resolve, run, slice_between
 from members.actions.imports.uploading import KEEP, identifying
 from members.events import ConsentChanged, MemberCreated, MemberUpdated, PlatformEvent, TagAdded
 from members.models import AttributeDefinition, Import, ImportRow
@@ -45,7 +46,7 @@ def run_import(*, job: Import) -> Job:
 
 
 def run_step(job: Job) -> bool:
-    sql.look_up_by_key()
+    look_up_by_key()
     importing = Import.objects.get(pk=job.parameters["import"])
     first = importing.pk << 32
     if "row" not in job.position:
@@ -114,48 +115,47 @@ def _make_attributes(importing: Import) -> None:
 def _write(cursor: CursorWrapper, importing: Import, after: int, until: int) -> None:
     """One slice: whom each row is about, who is new, what differs, and everything that hangs on it."""
     now = timezone.now()
-    by = current_actor().label[:200]
-    span = {"after": after, "until": until}
-    sql.resolve(cursor, kinds=identifying(importing), **span)
-    _leave_out(cursor, importing, **span)
+    slice_between(cursor, "outcome <> 'error'", after=after, until=until)
+    resolve(cursor, kinds=identifying(importing))
+    _leave_out(cursor, importing)
     events: list[PlatformEvent] = []
     for _look in range(2):
-        sql.run(cursor, sql.NUMBER_NEW, now=now, **span)
-        created = sql.insert_new(cursor, importing, now=now, **span)
-        events += [MemberCreated(member_id=pk, source=source) for pk, source in created]
-        if not sql.run(cursor, sql.FORGET_NUMBERS, **span):
+        if not run(cursor, sql.NUMBER_NEW, now=now):
             break
-        sql.resolve(cursor, kinds=identifying(importing), **span)
-    sql.run(cursor, sql.LOCK, **span)
-    sql.run(cursor, sql.DIFFER, mode=importing.mode, now=now, **span)
-    changed = sql.change(cursor, importing, now=now, **span)
+        created = sql.insert_new(cursor, importing, now=now)
+        events += [MemberCreated(member_id=pk, source=source) for pk, source in created]
+        if not run(cursor, sql.FORGET_NUMBERS, made=[event.member_id for event in events]):
+            break
+        resolve(cursor, kinds=identifying(importing))
+    run(cursor, sql.LOCK)
+    run(cursor, sql.DIFFER, mode=importing.mode, now=now)
+    changed = sql.change(cursor, importing, now=now)
     events += [MemberUpdated(member_id=pk, fields=_names(keys)) for pk, keys in changed]
-    sql.run(cursor, sql.DROP_OLD_ADDRESSES, **span)
-    sql.run(cursor, sql.ADD_IDENTITIES, now=now, **span)
-    events += _tags_and_consents(cursor, importing, now, by, **span)
-    sql.run(cursor, sql.CHANGED_BY_WHAT_WAS_MADE, **span)
-    sql.run(cursor, sql.MARK_DIRTY, **span)
+    run(cursor, sql.DROP_OLD_ADDRESSES)
+    run(cursor, sql.ADD_IDENTITIES, now=now)
+    run(cursor, sql.NOTE_DUPLICATES, now=now)
+    events += _tags_and_consents(cursor, importing, now)
+    run(cursor, sql.MARK_DIRTY)
+    run(cursor, sql.KEEP, after=after, until=until)
     emit(events, at=now)
     wake_after_commit("stream")
 
 
-def _leave_out(cursor: CursorWrapper, importing: Import, *, after: int, until: int) -> None:
+def _leave_out(cursor: CursorWrapper, importing: Import) -> None:
     """Rows that the mode has nothing to do with. They take no further part."""
     if importing.mode in {Import.Mode.UPDATE, Import.Mode.CREATE}:
-        sql.run(cursor, sql.TAKE_IN, after=after, until=until)
+        run(cursor, sql.TAKE_IN)
         known = "IS NULL" if importing.mode == Import.Mode.UPDATE else "IS NOT NULL"
-        sql.run(cursor, sql.LEAVE_OUT.replace("{known}", known), after=after, until=until)
+        run(cursor, sql.LEAVE_OUT.replace("{known}", known))
 
 
-def _tags_and_consents(
-    cursor: CursorWrapper, importing: Import, now: datetime, by: str, *, after: int, until: int
-) -> list[PlatformEvent]:
+def _tags_and_consents(cursor: CursorWrapper, importing: Import, now: datetime) -> list[PlatformEvent]:
     events: list[PlatformEvent] = []
-    span = {"after": after, "until": until}
+    by = current_actor().label[:200]
     targets = [column["target"] for column in importing.columns]
     if "tags" in targets or importing.options.get("tags"):
-        sql.run(cursor, sql.NEW_TAGS, now=now, **span)
-        sql.run(cursor, sql.ADD_TAGS, now=now, by=by, **span)
+        run(cursor, sql.NEW_TAGS, now=now)
+        run(cursor, sql.ADD_TAGS, now=now, by=by)
         kind = current_actor().kind
         events += [TagAdded(member_id=pk, tag=tag, by=kind) for pk, tag in cursor.fetchall()]
     consents = [target for target in targets if target.startswith("consent:")]
@@ -164,8 +164,8 @@ def _tags_and_consents(
             register_purpose(key=purpose)
         source = importing.options.get("consent_source", "")[:100]
         wording = importing.options.get("consent_wording", "")[:200]
-        sql.run(cursor, sql.ADD_CONSENT_RECORDS, now=now, by=by, source=source, wording=wording, **span)
-        sql.run(cursor, sql.ADD_CONSENTS, now=now, **span)
+        run(cursor, sql.ADD_CONSENT_RECORDS, now=now, by=by, source=source, wording=wording)
+        run(cursor, sql.ADD_CONSENTS, now=now)
         events += [
             ConsentChanged(member_id=pk, channel=channel, purpose=purpose, granted=granted, source=source)
             for pk, channel, purpose, granted in cursor.fetchall()
