@@ -1,6 +1,6 @@
 """What this app writes into the log, and the base of every platform event."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 
@@ -13,9 +13,7 @@ class PlatformEvent:
     member_id: int
 
     def properties(self) -> dict[str, Any]:
-        payload = asdict(self)
-        del payload["member_id"]
-        return payload
+        return {name: value for name, value in vars(self).items() if name != "member_id"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,7 @@ from urm.lib.sheets.errors import SheetError
 from urm.tenancy.context import require_tenant
 from urm.tenancy.models import Tenant
 
-SLICE = 1000
+SLICE = 2500  # about a second's work
 SLICE_BYTES = 4 * 1024 * 1024
 MAX_ROWS = 5_000_000
 MAX_TAGS = 500

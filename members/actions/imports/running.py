@@ -23,7 +23,7 @@ from urm.jobs.actions import start_job
 from urm.jobs.models import Job
 from urm.tenancy.work import wake_after_commit
 
-SLICE = 1000
+SLICE = 2500  # about a second's work
 State = Import.State
 
 
@@ -133,7 +133,9 @@ def _write(cursor: CursorWrapper, importing: Import, after: int, until: int) -> 
     events += [MemberUpdated(member_id=pk, fields=_names(keys)) for pk, keys in changed]
     run(cursor, sql.DROP_OLD_ADDRESSES)
     run(cursor, sql.ADD_IDENTITIES, now=now)
-    run(cursor, sql.NOTE_DUPLICATES, now=now)
+    if taken := cursor.fetchall():
+        members, address_kinds, values = map(list, zip(*taken, strict=True))
+        run(cursor, sql.NOTE_DUPLICATES, members=members, kinds=address_kinds, values=values, now=now)
     events += _tags_and_consents(cursor, importing, now)
     run(cursor, sql.MARK_DIRTY)
     run(cursor, sql.KEEP, after=after, until=until)

@@ -141,29 +141,29 @@ DELETE FROM members_identity WHERE tenant_id = {tenant} AND id = ANY (ARRAY(
     ) i WHERE r.after ?| '{{email,phone}}' AND r.after ? i.kind AND i.value <> r.after ->> i.kind
 ))
 """
-_GIVEN = """
-    SELECT r.member_id, g.key, g.value FROM import_slice r CROSS JOIN LATERAL jsonb_each_text(r.identities) g
+# Gives the addresses that others have already: an address is the identity of the first who has it.
+ADD_IDENTITIES = """
+WITH given AS MATERIALIZED (
+    SELECT r.member_id, g.key AS kind, g.value FROM import_slice r CROSS JOIN LATERAL jsonb_each_text(r.identities) g
     WHERE r.applied_at = %(now)s AND (g.key NOT IN ('email', 'phone') OR r.made ? 'member' OR r.after ? g.key)
-"""
-ADD_IDENTITIES = f"""
-WITH added AS (
+), added AS (
     INSERT INTO members_identity (tenant_id, member_id, kind, value, from_profile, created_at)
-    SELECT {{tenant}}, member_id, key, value, key IN ('email', 'phone'), %(now)s FROM ({_GIVEN}) g
-    ORDER BY key, value
-    ON CONFLICT DO NOTHING RETURNING id, member_id
+    SELECT {tenant}, member_id, kind, value, kind IN ('email', 'phone'), %(now)s FROM given ORDER BY kind, value
+    ON CONFLICT DO NOTHING RETURNING id, member_id, kind, value
+), noted AS (
+    UPDATE import_slice r SET made = coalesce(r.made, '{{}}') || jsonb_build_object('identities', a.ids)
+    FROM (SELECT member_id, jsonb_agg(id) AS ids FROM added GROUP BY 1) a WHERE a.member_id = r.member_id
 )
-UPDATE import_slice r SET made = coalesce(r.made, '{{{{}}}}') || jsonb_build_object('identities', a.ids)
-FROM (SELECT member_id, jsonb_agg(id) AS ids FROM added GROUP BY 1) a WHERE a.member_id = r.member_id
+SELECT g.member_id, g.kind, g.value FROM given g LEFT JOIN added a USING (member_id, kind, value)
+WHERE a.id IS NULL AND g.kind IN ('email', 'phone')
 """
-# An address is the identity of the first who has it: where that is somebody else, the two may be one person.
-NOTE_DUPLICATES = f"""
+NOTE_DUPLICATES = """
 INSERT INTO members_duplicatecandidate (tenant_id, first_id, second_id, reason, found_at, dismissed_by)
-SELECT DISTINCT {{tenant}}, least(g.member_id, i.member_id), greatest(g.member_id, i.member_id), g.key, %(now)s, ''
-FROM ({_GIVEN}) g CROSS JOIN LATERAL (
+SELECT DISTINCT {tenant}, least(g.member_id, i.member_id), greatest(g.member_id, i.member_id), g.kind, %(now)s, ''
+FROM unnest(%(members)s::bigint[], %(kinds)s::text[], %(values)s::text[]) g(member_id, kind, value) CROSS JOIN LATERAL (
     SELECT i.member_id FROM members_identity i
-    WHERE i.tenant_id = {{tenant}} AND i.kind = g.key AND i.value = g.value OFFSET 0
-) i
-WHERE g.key IN ('email', 'phone') AND i.member_id <> g.member_id
+    WHERE i.tenant_id = {tenant} AND i.kind = g.kind AND i.value = g.value OFFSET 0
+) i WHERE i.member_id <> g.member_id
 ON CONFLICT DO NOTHING
 """
 

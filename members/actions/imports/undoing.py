@@ -23,7 +23,7 @@ from urm.jobs.models import Job
 from urm.tenancy.context import require_tenant
 from urm.tenancy.work import wake_after_commit
 
-SLICE = 1000
+SLICE = 2500  # about a second's work
 SOURCE = "undo of import %s"
 # What the platform notes about everybody whom an import makes. Any other event means that the member was really there.
 AUTOMATIC = r"^urm\.(member|tag|segment|stage|consent)\."
