@@ -202,6 +202,7 @@ _SAID = """
 ADD_CONSENT_RECORDS = f"""
 INSERT INTO members_consentrecord (tenant_id, member_id, channel, purpose, granted, at, source, wording, recorded_by)
 SELECT {{tenant}}, member_id, channel, purpose, granted, %(now)s, %(source)s, %(wording)s, %(by)s FROM ({_SAID}) c
+ORDER BY member_id, channel, purpose
 """
 ADD_CONSENTS = f"""
 WITH given AS MATERIALIZED ({_SAID}), fresh AS MATERIALIZED (

@@ -134,6 +134,7 @@ WITH given AS MATERIALIZED (
     INSERT INTO members_consentrecord (tenant_id, member_id, channel, purpose, granted, at, source, wording,
                                        recorded_by)
     SELECT {{tenant}}, member_id, channel, purpose, granted, %(now)s, %(source)s, '', %(by)s FROM back
+    ORDER BY member_id, channel, purpose
 )
 SELECT member_id, channel, purpose, granted FROM back
 """
