@@ -9,14 +9,14 @@ from rest_framework import serializers
 from analytics.queries import Kpi, Measured, Point
 from analytics.queries.kpi import Text, Unit, Value
 
-_LANGUAGES = ("en", "zh-hans")
+LANGUAGES = ("en", "zh-hans")
 
 
 class TextOut(serializers.Serializer[Any]):
     """The same in English and Chinese."""
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        return {language: serializers.CharField() for language in _LANGUAGES}
+        return {language: serializers.CharField() for language in LANGUAGES}
 
 
 class KpiOut(serializers.Serializer[Any]):
@@ -87,7 +87,7 @@ def in_both_languages(text: Text) -> dict[str, str] | None:
     if not text:
         return None
     words = {}
-    for language in _LANGUAGES:
+    for language in LANGUAGES:
         with translation.override(language):
             words[language] = str(text)
     return words

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from django.utils import timezone
 
+from analytics.actions import compute_rfm
 from campaigns.actions.campaigns import create_campaign
 from campaigns.actions.messages import create_message
 from feedback.actions import create_survey, submit_response
@@ -186,8 +187,11 @@ def _belonging_to_the_first(n: int) -> None:
     ImportRow.objects.create(id=row, import_id=first, outcome="error", values={}, identities={}, problems={})
     member = Member.objects.get(external_id="c-1")
     visit = {"external_id": "c-1", "name": f"visit {n}"}
+    order = {"external_id": f"c-{n}", "name": "purchase", "amount": 5}
     accept_events([canonical_event(visit, trusted=True, now=member.created_at)])
+    accept_events([canonical_event(order, trusted=True, now=timezone.now())])
     drain(require_tenant(), names=["stream"])
+    compute_rfm()
     merge_members(survivor=member, other=upsert_member(external_id=f"c-{n}-older", traits={})[0])
     record_consent(member=member, channel="email", purpose=f"news{n}", granted=True, source="checkout")
     guests = Segment.objects.earliest("pk")
