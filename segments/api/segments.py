@@ -24,12 +24,13 @@ from segments.actions import (
 from segments.api import shapes
 from segments.models import Segment, Stage
 from segments.queries.checks import recompute_percent
+from segments.queries.trial import try_rule
 from segments.queries.why import steps_of
 from urm.rest.errors import ApiError, invalid
 from urm.rest.filters import StrictFilterSet, refuse_unknown
 from urm.rest.schema import documented
 from urm.rest.views import ApiRequest, ApiView
-from urm.rules import json_schema
+from urm.rules import Names, RuleError, json_schema
 from urm.rules.workspace import current_names
 
 RULE_DEPTH = 64  # of JSON: one level of a rule takes two or three
@@ -123,30 +124,61 @@ class Preview(ApiView):
         answer=shapes.PreviewOut,
         example={
             "count": 1284,
+            "everybody": 5000,
+            "margin": None,
+            "conditions": [{"path": "rule", "alone": 1284, "share": 0.2568, "together": None}],
             "sample": [{"external_id": "c-1024", "name": "Ada Byron"}],
             "words": shapes.WORDS_EXAMPLE,
             "as_of": "2026-03-01T09:30:00Z",
             "read_now": [],
         },
-        request_example={"rule": shapes.RULE_EXAMPLE, "as_of": "2026-03-01T09:30:00Z"},
+        request_example={"rule": shapes.RULE_EXAMPLE, "as_of": "2026-03-01T09:30:00Z", "contributions": True},
         description="Saves nothing. Events, windows and calendar words obey `as_of`; all else is read as it is now, "
-        "and `read_now` names what.",
+        "and `read_now` names what. With `contributions` it also tells what each condition lets through, alone and"
+        " together with those before it.",
     )
     def post(self, request: ApiRequest) -> HttpResponseBase:
         given = self.valid(shapes.PreviewIn)
         names = current_names()
+        if given["contributions"]:
+            return self.answer(shapes.PreviewOut, _tried(given, names))
         found = queries.preview(given["rule"], given["as_of"], names=names)
-        words = shapes.in_words(given["rule"], names)
-        return self.answer(
-            shapes.PreviewOut,
+        shown = {
+            "count": found.count,
+            "sample": found.sample,
+            "words": shapes.in_words(given["rule"], names),
+            "as_of": found.as_of,
+            "read_now": list(found.read_now),
+        }
+        return self.answer(shapes.PreviewOut, shown)
+
+
+def _tried(given: dict[str, Any], names: Names) -> dict[str, Any]:
+    try:
+        found = try_rule(given["rule"], given["as_of"], names=names, exact=given["exact"])
+    except RuleError as error:
+        if error.problems[0].code != "too_slow":
+            raise
+        message = 'Counting takes too long; leave it out, or send "exact": false to count a sample.'
+        raise invalid({"contributions": [message]}) from error
+    return {
+        "count": found.count,
+        "everybody": found.everybody,
+        "margin": found.margin,
+        "conditions": [
             {
-                "count": found.count,
-                "sample": found.sample,
-                "words": words,
-                "as_of": found.as_of,
-                "read_now": list(found.read_now),
-            },
-        )
+                "path": "rule" if part.path == "rule" else f"rule.{part.path}",
+                "alone": part.alone,
+                "share": part.alone / found.everybody if found.everybody else 0.0,
+                "together": part.together,
+            }
+            for part in found.parts
+        ],
+        "sample": found.sample,
+        "words": found.words,
+        "as_of": found.as_of,
+        "read_now": list(found.read_now),
+    }
 
 
 class SegmentMembers(ApiView):

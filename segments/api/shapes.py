@@ -90,6 +90,14 @@ class SegmentChange(serializers.Serializer[Any]):
 class PreviewIn(serializers.Serializer[Any]):
     rule = RuleField(help_text=RULE_HELP)
     as_of = serializers.DateTimeField(required=False, default=None, allow_null=True, help_text="Now if absent.")
+    contributions = serializers.BooleanField(
+        default=False, help_text="Also count what each condition lets through; refused if that takes over 8 seconds."
+    )
+    exact = serializers.BooleanField(
+        default=True,
+        help_text="With `contributions`: false counts a fixed sample of a large workspace, in a second; `margin` says"
+        " how near that is.",
+    )
 
 
 class SampleOut(serializers.Serializer[Any]):
@@ -97,8 +105,32 @@ class SampleOut(serializers.Serializer[Any]):
     name = serializers.CharField()
 
 
+class ConditionOut(serializers.Serializer[Any]):
+    path = serializers.CharField(help_text="Its place in the request, as errors name it: rule, rule.all[0] …")
+    alone = serializers.IntegerField(help_text="Members who meet this condition or group.")
+    share = serializers.FloatField(help_text="Of `everybody`.")
+    together = serializers.IntegerField(
+        allow_null=True,
+        help_text="Members who meet it and all that stand before it in the same `all`; null elsewhere, and in rules of"
+        " more than 40 conditions.",
+    )
+
+
 class PreviewOut(serializers.Serializer[Any]):
     count = serializers.IntegerField()
+    everybody = serializers.IntegerField(
+        required=False, help_text="With `contributions`: members there were at `as_of`."
+    )
+    margin = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        help_text="With `contributions`: half of a 95 % interval around `count`; null where everybody was counted.",
+    )
+    conditions = ConditionOut(
+        many=True,
+        required=False,
+        help_text="With `contributions`: the whole rule first, then each part in the order in which it stands there.",
+    )
     sample = SampleOut(many=True)
     words = WordsOut()
     as_of = serializers.DateTimeField()

@@ -57,11 +57,11 @@ def preview(rule: Mapping[str, Any], as_of: datetime | None = None, *, names: Na
         tuple(SampleMember(member.pk, member.external_id, str(member)) for member in sample),
         words(checked, get_language() or "en", names),
         moment,
-        tuple(sorted(_read_now(checked.node, names))) if as_of is not None else (),
+        tuple(sorted(read_now(checked.node, names))) if as_of is not None else (),
     )
 
 
-def _read_now(node: Node, names: Names) -> set[str]:
+def read_now(node: Node, names: Names) -> set[str]:
     """The facts that are read as they are now, whatever `as_of` is; those of segments that the rule refers to too."""
     found = set()
     for leaf in leaves(node):
@@ -69,7 +69,7 @@ def _read_now(node: Node, names: Names) -> set[str]:
         key = leaf.subject.fact
         entry = names.find("segment", leaf.subject.params["id"]) if key == "segment" else None
         if entry is not None and entry.detail["kind"] == Segment.Kind.DYNAMIC:
-            found |= _read_now(check(entry.detail["rule"], names).node, names)
+            found |= read_now(check(entry.detail["rule"], names).node, names)
         elif not facts()[key].obeys_as_of:
             found.add(key)
     return found

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from members.models import Member
-from segments.queries.membership import SAMPLE, SampleMember
+from segments.queries.membership import SAMPLE, SampleMember, read_now
 from urm.rules import Names, Plan, Problem, RuleError, Scope, check, words
 from urm.rules.sqltext import Sql, joined, sql
 from urm.rules.tree import AllOf, Leaf, Node, Not, leaves
@@ -38,7 +38,7 @@ class PartCount:
 @dataclass(frozen=True, slots=True)
 class Trial:
     """`margin` is None for exact figures, otherwise half the width of a 95 % interval around `count`. `words` by
-    language."""
+    language; `read_now` as in Preview."""
 
     count: int
     everybody: int
@@ -47,6 +47,7 @@ class Trial:
     words: dict[str, str]
     parts: tuple[PartCount, ...]
     as_of: datetime
+    read_now: tuple[str, ...] = ()
 
 
 def try_rule(rule: Mapping[str, Any], as_of: datetime | None = None, *, names: Names, exact: bool = False) -> Trial:
@@ -69,6 +70,7 @@ def try_rule(rule: Mapping[str, Any], as_of: datetime | None = None, *, names: N
         {language: words(checked, language, names) for language in LANGUAGES},
         counts.parts,
         moment,
+        tuple(sorted(read_now(checked.node, names))) if as_of is not None else (),
     )
 
 

@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from segments.api import segments as routes
+from segments.queries import trial
 from tests.rest.client import ApiClient, make_key
+from urm.rules import Problem, RuleError
 from urm.tenancy.models import Tenant
 from urm.tenancy.roles import SCOPES
 from urm.tenancy.work import drain
@@ -64,6 +67,50 @@ def test_preview_counts_without_saving(api: ApiClient) -> None:
     past = api.post("/api/v1/segments/preview", {"rule": RULE, "as_of": "2020-01-01T00:00:00Z"}).json()
     assert (past["count"], past["as_of"]) == (0, "2020-01-01T00:00:00Z")
     assert api.get("/api/v1/segments").json()["data"] == []
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("shoppers")
+def test_preview_tells_what_each_condition_lets_through(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    once = {"fact": "event", "name": "purchase", "measure": "sum:amount", "op": "lt", "value": 30}
+    rule = {"all": [RULE, {"any": [once, {"fact": "profile", "name": "email", "op": "is_set"}]}]}
+    body = api.post("/api/v1/segments/preview", {"rule": rule, "contributions": True}).json()
+    assert (body["count"], body["everybody"], body["margin"]) == (1, 3, None)
+    assert [row["external_id"] for row in body["sample"]] == ["c-2"]
+    assert [(one["path"], one["alone"], one["together"]) for one in body["conditions"]] == [
+        ("rule", 1, None),
+        ("rule.all[0]", 2, 2),
+        ("rule.all[1]", 2, 1),
+        ("rule.all[1].any[0]", 2, None),
+        ("rule.all[1].any[1]", 0, None),
+    ]
+    assert [one["share"] for one in body["conditions"]] == [1 / 3, 2 / 3, 2 / 3, 2 / 3, 0]
+    plain = api.post("/api/v1/segments/preview", {"rule": rule}).json()
+    assert {name: body[name] for name in plain if name != "as_of"} == {
+        name: value for name, value in plain.items() if name != "as_of"
+    }
+    past = {"rule": rule, "contributions": True, "as_of": "2020-01-01T00:00:00Z"}
+    body = api.post("/api/v1/segments/preview", past).json()
+    assert (body["count"], body["everybody"], body["as_of"], body["read_now"]) == (
+        0,
+        0,
+        "2020-01-01T00:00:00Z",
+        ["profile"],
+    )
+    monkeypatch.setattr(trial, "EXACT_UP_TO", 1)
+    sampled = api.post("/api/v1/segments/preview", {"rule": rule, "contributions": True, "exact": False}).json()
+    assert sampled["margin"] > 0
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("shoppers")
+def test_preview_that_takes_too_long_says_what_to_do(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(*_given: Any, **_more: Any) -> None:
+        raise RuleError([Problem("rule", "Counting takes longer", "too_slow")])
+
+    monkeypatch.setattr(routes, "try_rule", slow)
+    refused = api.post("/api/v1/segments/preview", {"rule": RULE, "contributions": True})
+    assert (refused.status_code, list(refused.json()["error"]["fields"])) == (400, ["contributions"])
 
 
 @pytest.mark.django_db
