@@ -3,6 +3,7 @@
 Tests work as the application role, bound by row-level security, on a database that the owner made.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.core.files.storage import storages
 from django.db import connections, transaction
+from django.test import Client
 from django.utils import timezone, translation
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -37,6 +39,27 @@ def files_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
         patch.setitem(files["OPTIONS"], "location", str(folder))
         patch.delitem(storages._storages, "files", raising=False)  # type: ignore[attr-defined] # its cache
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def forced_in_is_confirmed() -> Iterator[None]:
+    """Who is signed in with `force_login` counts as having entered the password just now, as at the real log-in."""
+    forced = Client.force_login
+
+    def force_login(client: Client, *args: Any, **kwargs: Any) -> None:
+        forced(client, *args, **kwargs)
+        confirm(client)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Client, "force_login", force_login)
+        yield
+
+
+def confirm(client: Client, *, minutes_ago: float = 0) -> None:
+    """Say when the person last entered the password."""
+    session = client.session
+    session["confirmed_at"] = int(time.time() - minutes_ago * 60)
+    session.save()
 
 
 @pytest.fixture(scope="session")

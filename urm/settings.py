@@ -124,6 +124,7 @@ AXES_COOLOFF_TIME = 0.25  # hours
 AXES_VERBOSE = False  # no greeting at each start
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_FORM_FIELD = "username"  # axes would look for `email`, find nobody, and lock nobody out
+CONFIRMED_MINUTES = env.integer("CONFIRMED_MINUTES", 15)  # so long a password counts for keys, exports and erasure
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 AXES_LOCKOUT_TEMPLATE = "ui/locked.html"

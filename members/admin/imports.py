@@ -20,6 +20,7 @@ from urm.jobs.files import downloadable, link_to
 from urm.jobs.models import Job
 from urm.lib.sheets.errors import SheetError
 from urm.ui.admin import Empty, Entry, ModelAdmin
+from urm.ui.confirming import confirmed
 from urm.ui.formats import number
 from urm.ui.pages import needs
 
@@ -174,6 +175,7 @@ class ImportAdmin(ModelAdmin):
         return redirect("admin:members_import_changelist")
 
     @needs("members.change")
+    @confirmed(back="admin:members_import_change")
     def problems(self, request: HttpRequest, pk: int) -> HttpResponse:
         job = self.get_object(request, str(pk))
         file = downloadable(job.error_file_id) if job.error_file_id else None

@@ -34,6 +34,7 @@ from members.models import DailyCount, Member
 from members.queries import live_members, search_members
 from urm.ui.admin import Empty, Entry, ModelAdmin
 from urm.ui.admin.changelist import KeysetChangeList
+from urm.ui.confirming import confirmed
 from urm.ui.pages import needs
 from urm.ui.panels import render_panels
 from urm.ui.templatetags.ui import ago
@@ -213,6 +214,7 @@ class MemberAdmin(ModelAdmin):
         return redirect("admin:members_member_change", pk)
 
     @needs("members.export")
+    @confirmed(back="admin:members_member_change")
     def export(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Everything about the person: a document to read, or the same for programs."""
         member = self.get_object(request, str(pk))
@@ -234,6 +236,7 @@ class MemberAdmin(ModelAdmin):
         return unmerge_view(request, self.get_object(request, str(pk)))
 
     @needs("members.erase")
+    @confirmed(back="admin:members_member_change")
     def erase(self, request: HttpRequest, pk: int) -> HttpResponse:
         member = self.get_object(request, str(pk))
         request_erasure(member=member)

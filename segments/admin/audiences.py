@@ -35,6 +35,7 @@ from segments.models import AudienceSync, Segment, SyncBatch, SyncedMember
 from urm.tenancy.middleware import WorkspaceRequest
 from urm.ui.admin import Empty, Entry, ModelAdmin
 from urm.ui.attention import Concern, concern
+from urm.ui.confirming import ask_to_confirm, confirmed, is_confirmed
 from urm.ui.pages import needs, staff_may
 from urm.ui.templatetags.ui import ago
 
@@ -132,6 +133,8 @@ class AudienceAdmin(ModelAdmin):
     ) -> HttpResponse:
         if not self.has_add_permission(request):
             raise PermissionDenied
+        if not is_confirmed(request):
+            return ask_to_confirm(request, then=request.get_full_path())
         form = SyncForm(request.POST or None, initial={"segment": request.GET.get("segment")})
         if request.method == "POST" and form.is_valid():
             try:
@@ -188,6 +191,7 @@ class AudienceAdmin(ModelAdmin):
         return redirect("admin:segments_audiencesync_change", pk)
 
     @needs("segments.change")
+    @confirmed(back="admin:segments_audiencesync_change")
     def secret(self, request: HttpRequest, pk: int) -> HttpResponse:
         sync = self.get_object(request, str(pk))
         return self._secret_page(request, sync, renew_secret(sync=sync))

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Max, Sum
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -22,12 +23,14 @@ from segments.models import Stage
 from segments.queries import explain_rule
 from segments.queries.flow import newly_in
 from segments.queries.overlap import unused_name
+from urm.audit.actions import record
 from urm.lib.spreadsheets import csv_text
 from urm.rules import RuleError, check
 from urm.rules.workspace import current_names
 from urm.tenancy.middleware import WorkspaceRequest
 from urm.ui.attention import Concern, concern
 from urm.ui.components import Empty
+from urm.ui.confirming import ask_to_confirm, is_confirmed
 from urm.ui.navigation import Entry
 from urm.ui.pages import page, render_page, staff_may
 
@@ -77,6 +80,7 @@ def churn_warning(request: WorkspaceRequest) -> HttpResponse:
         else "",
         "most": MOST,
         "may_tag": staff_may(request, "members.change"),
+        "may_export": staff_may(request, "members.export"),
         "may_change": staff_may(request, "segments.change"),
         "empty": Empty(
             _("Nobody, in this time"),
@@ -120,6 +124,8 @@ def newly_at_risk(request: WorkspaceRequest) -> Concern | None:
 def _act(request: WorkspaceRequest, stage: Stage, days: int) -> HttpResponse:
     back = f"{reverse('admin:churn_warning')}?{urlencode([('stage', stage.key), ('days', days)])}"
     if "export" in request.POST:
+        if staff_may(request, "members.export") and not is_confirmed(request):
+            return ask_to_confirm(request, then=back)
         return _export(request, stage, days)
     if "tag" in request.POST:
         if not staff_may(request, "members.change"):
@@ -149,7 +155,7 @@ def _act(request: WorkspaceRequest, stage: Stage, days: int) -> HttpResponse:
 
 
 def _export(request: WorkspaceRequest, stage: Stage, days: int) -> HttpResponse:
-    if not staff_may(request, "members.change"):
+    if not staff_may(request, "members.export"):
         raise PermissionDenied
     states = list(newly_in(stage, days).select_related("member")[:MOST])
     seen = _seen([state.member_id for state in states])
@@ -166,6 +172,8 @@ def _export(request: WorkspaceRequest, stage: Stage, days: int) -> HttpResponse:
         ]
         for state in states
     ]
+    with transaction.atomic():
+        record(verb="stage.export", target=stage, after={"days": days, "rows": len(rows)})
     response = HttpResponse(csv_text(header, rows), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{stage.key}-{days}-days.csv"'
     return response

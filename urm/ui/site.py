@@ -16,6 +16,7 @@ from unfold.sites import UnfoldAdminSite
 from urm.tenancy.models import Role, User
 from urm.tenancy.roles import ROLES
 from urm.ui.addresses import outside_workspace, workspace_address
+from urm.ui.confirming import confirm
 from urm.ui.navigation import sidebar
 from urm.ui.pages import registered_pages
 from urm.ui.panels import render_panels
@@ -55,7 +56,8 @@ class WorkspaceSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold is not typ
 
     def get_urls(self) -> list[URLPattern]:
         pages = [path(page.route, self.admin_view(page.view), name=page.name) for page in registered_pages()]
-        urls: list[URLPattern] = [*pages, *super().get_urls()]
+        asking = path("confirm/", self.admin_view(confirm), name="confirm")
+        urls: list[URLPattern] = [asking, *pages, *super().get_urls()]
         return urls
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_POST
 from urm.tenancy.models import Role, User
 from urm.ui.actions import send_password_link
 from urm.ui.addresses import workspace_address
+from urm.ui.confirming import note_confirmed
 
 
 class LogInForm(AuthenticationForm):
@@ -42,6 +43,11 @@ class LogIn(LoginView):
     authentication_form = LogInForm
     redirect_authenticated_user = True
 
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = super().form_valid(form)
+        note_confirmed(self.request)
+        return response
+
 
 class AskForPassword(PasswordResetView):
     """Sends a link to set a new password; says the same whether the address is known or not."""
@@ -64,6 +70,11 @@ class SetPassword(PasswordResetConfirmView):
     success_url = reverse_lazy("choose_workspace")
     post_reset_login = True
     post_reset_login_backend = "urm.tenancy.authentication.RoleBackend"
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = super().form_valid(form)
+        note_confirmed(self.request)
+        return response
 
 
 @require_POST

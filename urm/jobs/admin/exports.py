@@ -20,6 +20,7 @@ from urm.jobs.exports import Export, Query, export_named, register_export, start
 from urm.tenancy.context import require_tenant
 from urm.tenancy.middleware import WorkspaceRequest
 from urm.tenancy.models import Tenant, User
+from urm.ui.confirming import ask_to_confirm, is_confirmed
 from urm.ui.pages import page, render_page, staff_may
 
 
@@ -40,6 +41,8 @@ def export(request: WorkspaceRequest) -> HttpResponse:
         raise Http404
     if not staff_may(request, chosen.capability):
         raise PermissionDenied
+    if not is_confirmed(request):
+        return ask_to_confirm(request, then=request.get_full_path())
     query = {name: request.GET.getlist(name) for name in request.GET if name not in {"what", "after", "p", "o"}}
     form = ExportForm(request.POST or None)
     if request.method == "POST" and form.is_valid():

@@ -21,6 +21,7 @@ from urm.jobs.models import Job
 from urm.tenancy.models import User
 from urm.ui.admin import Empty, Entry, ModelAdmin
 from urm.ui.components import Progress
+from urm.ui.confirming import ask_to_confirm, is_confirmed
 from urm.ui.formats import number
 
 
@@ -92,6 +93,8 @@ class JobAdmin(ModelAdmin):
             return redirect("admin:jobs_job_change", pk)
         if not user.may(file.capability):
             raise PermissionDenied
+        if not is_confirmed(request):
+            return ask_to_confirm(request, then=reverse("admin:jobs_job_change", args=[pk]))
         return redirect(link_to(file, user))
 
     def _do(self, request: HttpRequest, pk: int, action: Any, words: str) -> HttpResponse:

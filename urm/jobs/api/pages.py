@@ -11,7 +11,8 @@ from django.views.decorators.http import require_safe
 from urm.audit.actor import Actor, acting_as
 from urm.jobs.files import chunks_of, downloadable, note_download, unsealed
 from urm.tenancy.context import in_tenant, tenant_context
-from urm.tenancy.models import ApiKey, User
+from urm.tenancy.models import ApiKey, Tenant, User
+from urm.ui.confirming import ask_to_confirm, is_confirmed
 
 
 @never_cache
@@ -30,6 +31,9 @@ def download(request: HttpRequest, token: str) -> HttpResponseBase:
         actor = _staff(request, asker_id, file.capability) if by_staff else _key(tenant_id, asker_id, file.capability)
         if actor is None:
             raise refused
+        if by_staff and not is_confirmed(request):
+            slug = Tenant.objects.get(pk=tenant_id).slug
+            return ask_to_confirm(request, then=request.get_full_path(), slug=slug)
         if request.method == "GET":
             with acting_as(actor):
                 note_download(file)

@@ -21,6 +21,7 @@ from urm.tenancy.roles import SCOPES
 from urm.ui.actions import create_key, revoke_key
 from urm.ui.admin.base import ModelAdmin
 from urm.ui.components import Empty
+from urm.ui.confirming import ask_to_confirm, confirmed, is_confirmed
 from urm.ui.navigation import Entry
 from urm.ui.pages import needs
 
@@ -110,6 +111,14 @@ class KeyAdmin(ModelAdmin):
             *urls,
         ]
 
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if self.has_add_permission(request) and not is_confirmed(request):
+            return ask_to_confirm(request, then=request.get_full_path())
+        response: HttpResponse = super().add_view(request, form_url, extra_context)
+        return response
+
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> ApiKey:
         return ApiKey(tenant=request.workspace)  # type: ignore[attr-defined]
 
@@ -132,6 +141,7 @@ class KeyAdmin(ModelAdmin):
         return TemplateResponse(request, "ui/key_created.html", context)
 
     @needs("workspace.change")
+    @confirmed(back="admin:tenancy_apikey_change")
     def revoke(self, request: HttpRequest, pk: int) -> HttpResponse:
         key = self.get_object(request, str(pk))
         revoke_key(key=key)
