@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import structlog
-from django.utils.translation import gettext_lazy as _
 
 from urm import env
 
@@ -131,7 +130,7 @@ AXES_LOCKOUT_TEMPLATE = "ui/locked.html"
 
 # --- Language and time
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]  # each in its own language: readers look for theirs
 LANGUAGE_COOKIE_NAME = "language"
 LOCALE_PATHS = [BASE_DIR / "urm" / "locale"]  # the kernel's; apps bring their own
 TIME_ZONE = "UTC"

@@ -23,7 +23,7 @@ from campaigns.queries.audience import expected_audience
 from campaigns.queries.lint import check_campaign
 from campaigns.queries.report import DEFINITIONS, report_of
 from urm.tenancy.middleware import WorkspaceRequest
-from urm.ui.admin import Empty, Entry, ModelAdmin
+from urm.ui.admin import Empty, Entry, ModelAdmin, actor_column
 from urm.ui.components import Progress
 from urm.ui.pages import needs, staff_may
 
@@ -50,7 +50,8 @@ class CampaignAdmin(ModelAdmin):
     )
     add_label = _("Plan a campaign")
     keyset = ("-created_at", "-id")
-    list_display = ("name", "state", "segment", "message", "scheduled_at", "created_by")
+    list_display = ("name", "state", "segment", "message", "scheduled_at", "by")
+    by = actor_column("created_by", _("created by"))
     list_select_related = ("segment", "message")
     list_filter = ("state",)
     search_fields = ("name",)

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from campaigns.admin.shown import report_steps
 from campaigns.models import Campaign, Delivery, Run
@@ -89,4 +90,9 @@ def campaign_funnel(request: WorkspaceRequest, _subject: Any) -> dict[str, Any]:
 def unknown_deliveries(request: WorkspaceRequest) -> Concern | None:
     count = Delivery.objects.filter(state=Delivery.State.UNKNOWN).count()
     url = reverse("admin:campaigns_campaign_changelist")
-    return Concern(_("deliveries are in an unknown state: look at the campaign"), count, url) if count else None
+    words = ngettext(
+        "delivery is in an unknown state: look at the campaign",
+        "deliveries are in an unknown state: look at the campaign",
+        count,
+    )
+    return Concern(words, count, url) if count else None

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from members.actions import MemberError, lift_suppression, publish_wording, suppress_address
 from members.models import ConsentPurpose, ConsentRecord, ConsentWording, Suppression
-from urm.ui.admin import Empty, Entry, ModelAdmin
+from urm.ui.admin import Empty, Entry, ModelAdmin, actor_column
 from urm.ui.admin.forms import TenantModelForm
 
 
@@ -56,7 +56,8 @@ class WordingAdmin(ModelAdmin):
         icon="article",
         action_label=_("Publish a wording"),
     )
-    list_display = ("reference", "purpose", "language", "version", "created_at", "created_by")
+    list_display = ("reference", "purpose", "language", "version", "created_at", "by")
+    by = actor_column("created_by", _("created by"))
     list_filter = ("language",)
     list_select_related = ("purpose",)
     search_fields = ("text", "purpose__key")
@@ -81,7 +82,8 @@ class RecordAdmin(ModelAdmin):
     may_add = may_change = may_delete = False
     empty = Empty(_("Nothing was said yet"), _("Every consent and every withdrawal is kept here with its proof."))
     keyset = ("-id",)
-    list_display = ("at", "member", "channel", "purpose", "granted", "source", "wording", "recorded_by")
+    list_display = ("at", "member", "channel", "purpose", "granted", "source", "wording", "by")
+    by = actor_column("recorded_by", _("recorded by"))
     list_filter = ("channel", "granted")
     list_select_related = ("member",)
     search_fields = ("member__search_text", "purpose", "source")

@@ -5,10 +5,9 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from members.admin.extensions import words_for
+from members.admin.extensions import words_of
 from members.models import EventName, EventProperty
 from members.queries.schema import property_examples
 from urm.ui.admin import Empty, Entry, ModelAdmin
@@ -18,9 +17,8 @@ from urm.ui.templatetags.ui import ago
 
 def label_of(event: EventName) -> str:
     """What staff call it, else the platform's own words, else nothing."""
-    chinese = (get_language() or "").startswith("zh")
-    words = str(words_for(event.name).label)
-    return (event.label_zh if chinese else "") or event.label_en or (words if words != event.name else "")
+    words = str(words_of(event).label)
+    return words if words != event.name else ""
 
 
 @admin.register(EventName)

@@ -4,13 +4,14 @@ Whole panels are registered with `urm.ui.panels.panel("member", …)`, facts for
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.translation import get_language
 
-from members.models import Member
+from members.models import EventName, Member
 
 
 @dataclass(frozen=True)
@@ -86,3 +87,15 @@ def add_event_words(name: str, words: EventWords) -> None:
 
 def words_for(name: str) -> EventWords:
     return _words.get(name) or EventWords(name, "bolt")
+
+
+def words_of(event: EventName) -> EventWords:
+    """As staff call it in the reader's language, where they have said so."""
+    words = words_for(event.name)
+    own = (event.label_zh if (get_language() or "").startswith("zh") else "") or event.label_en
+    return replace(words, label=own) if own else words
+
+
+def event_labels() -> dict[str, str]:
+    """What every event of the workspace is called, by its name."""
+    return {event.name: str(words_of(event).label) for event in EventName.objects.all()}

@@ -5,8 +5,9 @@ from typing import Any
 from django.db import connection
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from members.admin.extensions import words_for
+from members.admin.extensions import words_of
 from members.models import EventName, InboxEntry, Member, ParkedEvent
 from urm.audit.models import AuditEntry
 from urm.tenancy.context import require_tenant
@@ -27,7 +28,8 @@ WHERE name_id = ANY (%s) ORDER BY received_at DESC, id DESC LIMIT %s
 @concern("workspace.view")
 def parked(request: WorkspaceRequest) -> Concern | None:
     count = ParkedEvent.objects.count()
-    return Concern(_("events are parked"), count, reverse("admin:members_parkedevent_changelist")) if count else None
+    text = ngettext("event is parked", "events are parked", count)
+    return Concern(text, count, reverse("admin:members_parkedevent_changelist")) if count else None
 
 
 @concern("members.view")
@@ -58,13 +60,13 @@ def needs_attention(request: WorkspaceRequest, _subject: Any) -> dict[str, Any]:
     width="half",
 )
 def recent_activity(request: WorkspaceRequest, _subject: Any) -> dict[str, Any]:
-    names = dict(EventName.objects.filter(platform=False).values_list("id", "name"))
+    names = EventName.objects.filter(platform=False).in_bulk()
     with connection.cursor() as cursor:
         cursor.execute(_NEWEST, [require_tenant(), list(names), 8])
         rows = cursor.fetchall()
     members = Member.objects.in_bulk({row[0] for row in rows})
     events = [
-        {"member": members.get(member_id), "words": words_for(names[name_id]), "at": at, "amount": amount}
+        {"member": members.get(member_id), "words": words_of(names[name_id]), "at": at, "amount": amount}
         for member_id, name_id, at, amount in rows
     ]
     entries = AuditEntry.objects.order_by("-at", "-id")[:5] if staff_may(request, "audit.view") else []

@@ -19,7 +19,7 @@ from members.models import Import
 from urm.jobs.files import downloadable, link_to
 from urm.jobs.models import Job
 from urm.lib.sheets.errors import SheetError
-from urm.ui.admin import Empty, Entry, ModelAdmin
+from urm.ui.admin import Empty, Entry, ModelAdmin, actor_column
 from urm.ui.confirming import confirmed
 from urm.ui.formats import number
 from urm.ui.pages import needs
@@ -40,7 +40,8 @@ class ImportAdmin(ModelAdmin):
     )
     add_label = _("Import a file")
     keyset = ("-created_at", "-id")
-    list_display = ("name", "state", "new_rows", "changed_rows", "error_rows", "created_by", "created_at")
+    list_display = ("name", "state", "new_rows", "changed_rows", "error_rows", "by", "created_at")
+    by = actor_column("created_by", _("by"))
     list_filter = ("state",)
     search_fields = ("name", "created_by")
     search_help_text = _("Search by file or person")

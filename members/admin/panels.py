@@ -22,6 +22,7 @@ from members.models import (
     Tag,
 )
 from urm.tenancy.middleware import WorkspaceRequest
+from urm.tenancy.models import Tenant
 from urm.ui.pages import staff_may
 from urm.ui.panels import panel
 
@@ -71,6 +72,8 @@ def profile(request: WorkspaceRequest, member: Member) -> dict[str, Any]:
     for name in names:
         field = Member._meta.get_field(name)
         value = member.get_gender_display() if name == "gender" and member.gender else getattr(member, name)
+        if name == "language" and value:
+            value = dict(Tenant.Language.choices).get(value, value)
         if value:
             facts.append((field.verbose_name, value))  # type: ignore[union-attr]
     definitions = {one.name: one for one in AttributeDefinition.objects.filter(name__in=list(member.attributes))}

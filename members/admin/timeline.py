@@ -1,6 +1,6 @@
 """The timeline of a member: what happened and why, with links to what it is about; staff's own actions among it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
-from members.admin.extensions import EventWords, words_for
+from members.admin.extensions import EventWords, words_for, words_of
 from members.admin.panels import readable
 from members.models import DailyCount, EventName, Member
 from members.queries.merging import history_ids
@@ -26,6 +26,7 @@ from members.queries.timelines import (
 )
 from urm.audit.models import AuditEntry
 from urm.tenancy.middleware import WorkspaceRequest
+from urm.ui.deeds import actor_words, deed_words
 from urm.ui.pages import staff_may
 from urm.ui.panels import panel
 
@@ -108,7 +109,8 @@ def member_timeline(request: WorkspaceRequest, member: Member) -> dict[str, Any]
     audited: list[AuditEntry] = []
     if kind in ("", STAFF) and not names and staff_may(request, "audit.view"):
         audited = staff_actions(member, before=before.for_staff if before else None, limit=PAGE + 1, **period)
-    rows = _merged(request, member, entries, audited)
+    counts, called = _names(member)
+    rows = _merged(request, member, entries, audited, called)
     shown = rows[:PAGE]
     address = reverse("admin:members_member_change", args=[member.pk])
     query = [("event", name) for name in names]
@@ -118,7 +120,7 @@ def member_timeline(request: WorkspaceRequest, member: Member) -> dict[str, Any]
     more = [*query, ("before", str(shown[-1][0]))] if len(rows) > PAGE else []
     return {
         "rows": [row for _position, row in shown],
-        "names": _names(member, names),
+        "names": [(name, called[name].label, count, name in names) for name, count in counts.items()],
         "kinds": KINDS,
         "kind": kind,
         "first": first,
@@ -135,16 +137,22 @@ def member_timeline(request: WorkspaceRequest, member: Member) -> dict[str, Any]
 
 
 def _merged(
-    request: WorkspaceRequest, member: Member, entries: Sequence[TimelineEntry], audited: Sequence[AuditEntry]
+    request: WorkspaceRequest,
+    member: Member,
+    entries: Sequence[TimelineEntry],
+    audited: Sequence[AuditEntry],
+    called: Mapping[str, EventWords],
 ) -> list[tuple[Position, TimelineRow]]:
     """Both in one order, newest first; what lies beyond the page of either is cut off by the caller's PAGE."""
-    rows = [(Position(one.occurred_at, one.id, False), _event_row(request, member, one)) for one in entries]
+    rows = [(Position(one.occurred_at, one.id, False), _event_row(request, member, one, called)) for one in entries]
     rows += [(Position(one.at, one.pk, True), _staff_row(one)) for one in audited]
     return sorted(rows, key=lambda row: (row[0].at, not row[0].staff, row[0].id), reverse=True)
 
 
-def _event_row(request: WorkspaceRequest, member: Member, entry: TimelineEntry) -> TimelineRow:
-    words = words_for(entry.name)
+def _event_row(
+    request: WorkspaceRequest, member: Member, entry: TimelineEntry, called: Mapping[str, EventWords]
+) -> TimelineRow:
+    words = called.get(entry.name) or words_for(entry.name)
     link = ""
     if words.link and (not words.capability or staff_may(request, words.capability)):
         link = words.link(entry.properties, member)
@@ -167,23 +175,21 @@ def _staff_row(entry: AuditEntry) -> TimelineRow:
     return TimelineRow(
         at=entry.at,
         words=EventWords(_("Action of staff"), "badge"),
-        detail=f"{entry.verb} · {entry.actor_label}",
+        detail=f"{deed_words(entry.verb)} · {actor_words(entry.actor_label)}",
         link=reverse("admin:audit_auditentry_change", args=[entry.pk]),
     )
 
 
-def _names(member: Member, chosen: Sequence[str]) -> list[tuple[str, Any, int, bool]]:
-    """The member's event names with what they are called, how often they came, and whether they are chosen."""
+def _names(member: Member) -> tuple[dict[str, int], dict[str, EventWords]]:
+    """How often which event came to the member, and what each is called; by name."""
     counts: dict[int, int] = {
         row["name_id"]: row["n"]
         for row in DailyCount.objects.filter(member_id__in=history_ids([member.pk]))
         .values("name_id")
         .annotate(n=Sum("count"))
     }
-    return [
-        (name, words_for(name).label, counts[pk], name in chosen)
-        for pk, name in EventName.objects.filter(id__in=counts).order_by("name").values_list("id", "name")
-    ]
+    events = list(EventName.objects.filter(id__in=counts).order_by("name"))
+    return {one.name: counts[one.pk] for one in events}, {one.name: words_of(one) for one in events}
 
 
 def _position(text: str) -> Position | None:

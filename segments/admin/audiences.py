@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from unfold.widgets import (
@@ -237,4 +237,5 @@ def failing_syncs(request: WorkspaceRequest) -> Concern | None:
     count = AudienceSync.objects.exclude(problem="").count()
     if not count:
         return None
-    return Concern(_("audience syncs have a problem"), count, reverse("admin:segments_audiencesync_changelist"))
+    text = ngettext("audience sync has a problem", "audience syncs have a problem", count)
+    return Concern(text, count, reverse("admin:segments_audiencesync_changelist"))

@@ -1,7 +1,7 @@
 """What rules put on the home page when they need a hand."""
 
 from django.urls import reverse
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from segments.queries.checks import newest_check
 from urm.tenancy.middleware import WorkspaceRequest
@@ -14,5 +14,9 @@ def drifted(request: WorkspaceRequest) -> Concern | None:
     check = newest_check()
     if check is None or not check.drifted:
         return None
-    text = _("sampled members were in other segments than their rules say (mended; please report it)")
+    text = ngettext(
+        "sampled member was in other segments than the rules say (mended; please report it)",
+        "sampled members were in other segments than their rules say (mended; please report it)",
+        check.drifted,
+    )
     return Concern(text, check.drifted, reverse("admin:segments_segment_changelist"))

@@ -8,6 +8,7 @@ from django.db.models import Max, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from members.admin.extensions import (
     Column,
@@ -158,5 +159,5 @@ def members_by_stage(request: WorkspaceRequest, _subject: Any) -> dict[str, Any]
 @concern("segments.view")
 def broken_rules(request: WorkspaceRequest) -> Concern | None:
     count = Segment.objects.exclude(problem="").count()
-    text = _("segments have a rule that cannot be computed")
+    text = ngettext("segment has a rule that cannot be computed", "segments have a rule that cannot be computed", count)
     return Concern(text, count, reverse("admin:segments_segment_changelist")) if count else None

@@ -12,10 +12,11 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from members.actions import MemberError, tag_members
+from members.admin.extensions import event_labels
 from members.models import DailyCount, EventName, MemberState
 from members.queries import live_members
 from segments.actions import SegmentError, create_segment
@@ -107,7 +108,13 @@ def stage_why(request: WorkspaceRequest) -> HttpResponse:
         explanation = explain_rule(check(stage.rule, names), member, names)
     except RuleError as error:
         problem = error.message
-    context = {"segment": stage.label, "member": member, "explanation": explanation, "problem": problem}
+    context = {
+        "segment": stage.label,
+        "member": member,
+        "explanation": explanation,
+        "problem": problem,
+        "labels": event_labels(),
+    }
     if "fragment" in request.GET:
         return TemplateResponse(request, "segments/explanation.html", context)
     return render_page(request, "segments/stage_why.html", context)
@@ -117,7 +124,9 @@ def stage_why(request: WorkspaceRequest) -> HttpResponse:
 def newly_at_risk(request: WorkspaceRequest) -> Concern | None:
     stage = Stage.objects.filter(key=WARNING).first()
     count = newly_in(stage, 7).count() if stage else 0
-    text = _("members came to be at risk in the last 7 days")
+    text = ngettext(
+        "member came to be at risk in the last 7 days", "members came to be at risk in the last 7 days", count
+    )
     return Concern(text, count, f"{reverse('admin:churn_warning')}?days=7") if count else None
 
 

@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 
+from members.admin.extensions import event_labels
 from members.models import Member
 from members.queries import live_members, search_members
 from segments.models import Segment
@@ -58,4 +59,9 @@ def _explained(segment: Segment, member: Member) -> dict[str, Any]:
     except RuleError as error:
         return {"problem": error.message, "steps": steps_of(segment, member)}
     held = bool(members_in(segment, [member]))
-    return {"explanation": explanation, "steps": steps_of(segment, member), "late": held != explanation.met}
+    return {
+        "explanation": explanation,
+        "steps": steps_of(segment, member),
+        "late": held != explanation.met,
+        "labels": event_labels(),
+    }

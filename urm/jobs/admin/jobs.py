@@ -19,7 +19,7 @@ from urm.jobs.files import downloadable, link_to
 from urm.jobs.kinds import kind_of
 from urm.jobs.models import Job
 from urm.tenancy.models import User
-from urm.ui.admin import Empty, Entry, ModelAdmin
+from urm.ui.admin import Empty, Entry, ModelAdmin, actor_column
 from urm.ui.components import Progress
 from urm.ui.confirming import ask_to_confirm, is_confirmed
 from urm.ui.formats import number
@@ -36,11 +36,12 @@ class JobAdmin(ModelAdmin):
         icon="pending_actions",
     )
     keyset = ("-created_at", "-id")
-    list_display = ("named", "state", "progress", "shown_message", "started_by", "created_at")
+    list_display = ("named", "state", "progress", "shown_message", "by", "created_at")
+    by = actor_column("started_by", _("started by"))
     list_filter = ("state",)
     search_fields = ("label", "kind", "started_by")
     search_help_text = _("Search by name, kind or person")
-    fields = ("named", "state", "progress", "started_by", "created_at", "started_at", "finished_at")
+    fields = ("named", "state", "progress", "by", "created_at", "started_at", "finished_at")
     change_form_outer_after_template = "jobs/tools.html"
 
     def has_module_permission(self, request: HttpRequest) -> bool:

@@ -1,8 +1,9 @@
 """ModelAdmin for rows of a workspace: capabilities for permissions, audit for history, keyset paging, empty states."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
@@ -18,8 +19,19 @@ from urm.audit.models import AuditEntry
 from urm.ui.admin.changelist import KeysetChangeList
 from urm.ui.admin.forms import TenantModelForm
 from urm.ui.components import Empty
+from urm.ui.deeds import actor_words
 from urm.ui.navigation import Entry, add_to_sidebar
 from urm.ui.pages import staff_may
+
+
+def actor_column(field: str, title: str | Promise) -> Callable[[Any, Any], str]:
+    """A column of a list for a field that names who did it: `by = actor_column("created_by", _("created by"))`."""
+
+    @admin.display(description=title)  # type: ignore[arg-type]  # the stubs know Promise by another name
+    def by(_admin: Any, obj: Any) -> str:
+        return actor_words(getattr(obj, field)) or "–"
+
+    return by
 
 
 class _ByCapability:
@@ -70,6 +82,7 @@ class ModelAdmin(_ByCapability, unfold.ModelAdmin):  # type: ignore[misc]
     form: Any = TenantModelForm
     list_per_page = 50
     show_full_result_count = False
+    empty_value_display = "–"
     list_filter_submit = False
     warn_unsaved_form = True
     compressed_fields = True

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from urm.ui import formats as ui_formats
 from urm.ui.components import Chart, Empty, HeatMap, Step, Tile
+from urm.ui.deeds import actor_words, deed_words, kind_words
 from urm.ui.diagrams import Sankey, UpSet
 
 register = template.Library()
@@ -111,6 +112,24 @@ def colored(color: str, label: Any) -> SafeString:
         color,
         label,
     )
+
+
+@register.filter
+def deed(verb: str) -> str:
+    """A verb of the audit log in words."""
+    return deed_words(verb)
+
+
+@register.filter
+def kind(label: str) -> str:
+    """What a kind of object of the audit log is called."""
+    return kind_words(label)
+
+
+@register.filter
+def actor(name: str) -> str:
+    """Who wrote it, with the platform itself in the reader's language."""
+    return actor_words(name)
 
 
 @register.filter

@@ -66,6 +66,44 @@
     poll(500);
   }
 
+  // --- tables that are wider than a phone: each row becomes a card, each cell says its column
+  const words = (cell) => {
+    const copy = cell.cloneNode(true);
+    copy.querySelectorAll("[popover], button").forEach((one) => one.remove());
+    return copy.textContent.trim();
+  };
+  const roles = [["tbody, thead", "rowgroup"], ["tr", "row"], ["thead th", "columnheader"],
+    ["tbody th", "rowheader"], ["td", "cell"]];
+  const stack = () => {
+    for (const table of document.querySelectorAll(".ui-scroll > .ui-table")) {
+      if (!table.tHead || innerWidth > 640 || table.classList.contains("ui-stacked")) continue;
+      if (table.scrollWidth <= table.parentElement.clientWidth + 1) continue;
+      const labels = [...table.tHead.rows[0].cells].map(words);
+      for (const row of table.tBodies[0].rows)
+        [...row.cells].forEach((cell, place) => { cell.dataset.label = labels[place] || ""; });
+      table.setAttribute("role", "table"); // what "display: block" takes from a table
+      for (const [which, role] of roles) table.querySelectorAll(which).forEach((one) => one.setAttribute("role", role));
+      table.classList.add("ui-stacked");
+    }
+  };
+  stack();
+  addEventListener("resize", stack);
+  document.addEventListener("toggle", stack, true);
+
+  // --- lists: columns of figures stand at the right
+  const list = document.getElementById("result_list");
+  const figure = /^[+−-]?[¥$€£]?[\d,.]+ ?%?$/;
+  if (list?.tHead) {
+    const heads = list.tHead.rows[0].cells;
+    const rows = [...list.querySelectorAll("tr.data-row")].map((row) => row.cells);
+    for (let place = 1; place < heads.length; place++) {
+      const cells = rows.map((row) => row[place]).filter(Boolean);
+      const filled = cells.filter((cell) => !/^[–-]?$/.test(cell.textContent.trim()));
+      if (!filled.length || !filled.every((cell) => figure.test(cell.textContent.trim()))) continue;
+      [heads[place], ...cells].forEach((cell) => cell.classList.add("ui-number-column"));
+    }
+  }
+
   // --- <form data-ui-confirm="dialog id">: the dialog's submit button carries out what the form asks
   for (const form of document.querySelectorAll("form[data-ui-confirm]")) {
     const dialog = document.getElementById(form.dataset.uiConfirm);
