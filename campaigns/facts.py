@@ -57,8 +57,8 @@ def _sql(terms: Params, plan: Plan) -> Operand:
     return event_operand(TABLES, _as_events(terms), plan)
 
 
-def _evidence(terms: Params, plan: Plan, member_id: int) -> Sql:
-    return event_evidence(TABLES, _as_events(terms), plan, member_id)
+def _evidence(terms: Params, plan: Plan, member_id: int, leaf: Leaf) -> Sql:
+    return event_evidence(TABLES, _as_events(terms), plan, member_id, leaf)
 
 
 def _changes(terms: Params, names: Names) -> Depends:

@@ -176,7 +176,7 @@ def explained(node: Explanation) -> dict[str, Any]:
     if node.kind == "condition":
         shown |= {"expected": node.expected, "actual": node.actual}
         if node.event is not None:
-            shown["event"] = event_out(node.event)
+            shown["event"] = {**event_out(node.event), "counted": node.event.counted}
     else:
         shown["children"] = [explained(child) for child in node.children]
     return shown
@@ -210,6 +210,19 @@ _EVENT_OUT: dict[str, Any] = {
         "amount": {"type": "string", "nullable": True},
     },
 }
+_DECIDING_OUT: dict[str, Any] = {
+    "type": "object",
+    "required": [*_EVENT_OUT["required"], "counted"],
+    "properties": {
+        **_EVENT_OUT["properties"],
+        "counted": {
+            "type": "boolean",
+            "description": "false: nothing lies in the window, and this is the last one before it.",
+        },
+    },
+    "description": "The event that decided a condition on events: the first, last, least or greatest where that is"
+    " asked; of counts, sums and averages the one since which it has been met, or not.",
+}
 EXPLANATION_OUT: dict[str, Any] = {
     "type": "object",
     "required": ["in_segment", "explanation", "history"],
@@ -224,7 +237,7 @@ EXPLANATION_OUT: dict[str, Any] = {
                 "met": {"type": "boolean"},
                 "expected": {"type": "string", "description": "Of a condition."},
                 "actual": {"type": "string", "description": "Of a condition."},
-                "event": {**_EVENT_OUT, "description": "The event that decided a condition."},
+                "event": _DECIDING_OUT,
                 "children": {
                     "type": "array",
                     "items": {"type": "object"},
@@ -285,7 +298,13 @@ EXPLANATION_EXAMPLE = {
         "met": False,
         "expected": "at least 3",
         "actual": "1",
-        "event": {"id": 41, "name": "purchase", "occurred_at": "2026-02-01T09:30:00Z", "amount": "20.0000"},
+        "event": {
+            "id": 41,
+            "name": "purchase",
+            "occurred_at": "2026-02-01T09:30:00Z",
+            "amount": "20.0000",
+            "counted": True,
+        },
     },
     "history": [
         {

@@ -116,14 +116,20 @@ def threshold(leaf: dict[str, Any], everybody: list[Person], as_of: dt.datetime,
 
 
 def inside(leaf: dict[str, Any], person: Person, as_of: dt.datetime, zone: str) -> list[Happening]:
-    names = leaf["name"] if isinstance(leaf["name"], list) else [leaf["name"]]
     start, end = bounds(leaf.get("window"), as_of, zone)
+    return between(leaf, person, start, min(end, as_of), as_of, zone)
+
+
+def between(
+    leaf: dict[str, Any], person: Person, start: dt.datetime | None, end: dt.datetime, as_of: dt.datetime, zone: str
+) -> list[Happening]:
+    names = leaf["name"] if isinstance(leaf["name"], list) else [leaf["name"]]
     return [
         event
         for event in person.events
         if event.name in names
         and (start is None or event.at >= start)
-        and event.at < min(end, as_of)
+        and event.at < end
         and true_of("where" not in leaf or leaf["where"], event, as_of, zone)
     ]
 
@@ -363,3 +369,32 @@ def anniversary(day: dt.date, year: int) -> dt.date:
 
 def days_from(today: dt.date, days: int) -> list[dt.date]:
     return [today + number * DAY for number in range(days + 1)]
+
+
+def decided_by(leaf: dict[str, Any], person: Person, as_of: dt.datetime, zone: str) -> tuple[Happening, bool] | None:
+    """The event of an `event` condition that decided it, and whether it lies in the window."""
+    measure, _, prop = leaf["measure"].partition(":")
+
+    def has_value(event: Happening) -> bool:
+        raw = event.amount if prop == "amount" else event.properties.get(prop)
+        if measure == "distinct":
+            return isinstance(raw, str | bool | int | float | Fraction)
+        return not prop or typed(raw, "number", zone) is not None
+
+    start, end = bounds(leaf.get("window"), as_of, zone)
+    events = sorted(filter(has_value, person.events), key=lambda event: event.at)
+    person = Person(events=events)
+    counted = between(leaf, person, start, min(end, as_of), as_of, zone)
+    if not counted:
+        past = between(leaf, person, None, min(start, as_of), as_of, zone) if start else []
+        return (past[-1], False) if past else None
+    if measure in ("first", "last", "days_since_last"):
+        return counted[0 if measure == "first" else -1], True
+    if measure in ("min", "max"):
+        extreme = measured(leaf, counted, as_of, zone)
+        return next(event for event in counted if measured(leaf, [event], as_of, zone) == extreme), True
+    answers = [met(leaf, measured(leaf, counted[:n], as_of, zone), as_of, zone) for n in range(len(counted) + 1)]
+    for n in range(len(counted), 0, -1):
+        if answers[n] != answers[n - 1]:
+            return counted[n - 1], True
+    return counted[-1], True

@@ -56,7 +56,7 @@ def event_fact(tables: EventTables) -> Fact:
         changes=_changes,
         obeys_as_of=True,
         sentence=event_sentence,
-        evidence=lambda params, plan, member_id: event_evidence(tables, params, plan, member_id),
+        evidence=lambda params, plan, member_id, leaf: event_evidence(tables, params, plan, member_id, leaf),
     )
 
 
@@ -141,7 +141,7 @@ class _Features:
             case "days":
                 return Operand(self._days(), number, falls_at=self._leaving(), rises_at=self._entering())
             case "distinct":
-                value = self._distinct_value()
+                value = distinct_value(self.measure.prop)
                 count = self.source.distinct(value, self.names, self.span, self._where())
                 shown = sql("COALESCE({}, 0)", count)
                 return Operand(shown, number, falls_at=self._leaving(), rises_at=self._entering())
@@ -182,13 +182,6 @@ class _Features:
             day = sql("(e.occurred_at AT TIME ZONE {})::date", param(self.scope.time_zone))
             counted = self.source.distinct(day, self.names, self.span, self._where())
         return sql("COALESCE({}, 0)", counted)
-
-    def _distinct_value(self) -> Sql:
-        """A single value, not a list or an object; 1 and 1.0 are the same one."""
-        if self.measure.prop == AMOUNT:
-            return Sql("e.amount")
-        item = sql("(e.properties -> {})", param(self.measure.prop))
-        return sql("CASE WHEN jsonb_typeof({}) IN ('string', 'number', 'boolean') THEN {} END", item, item)
 
     def _first(self, within: Span) -> Sql:
         return self._get("min(first_at)", Sql("min(occurred_at)"), within)
@@ -270,26 +263,89 @@ def _prop_operand(leaf: Leaf, scope: Scope) -> Operand:
     return Operand(prop_sql(prop.name, prop.kind, scope.time_zone), prop.kind or Kind.TEXT)
 
 
-def event_evidence(tables: EventTables, terms: Params, plan: Plan, member_id: int) -> Sql:
-    """The event that decided: the last that counted, or the one that holds the extreme or the first place."""
+def event_evidence(tables: EventTables, terms: Params, plan: Plan, member_id: int, leaf: Leaf | None = None) -> Sql:
+    """The event that decided, and whether it lies inside the window.
+
+    The first, the last or the extreme one (the earliest of equals) where that is what is asked; of counts, sums and
+    averages the one since which the condition has been met, or not: after it the answer did not turn again. Where it
+    never turned, or without a condition on the figure, the last that counted; where nothing counted, the last before
+    the window. Of a property only events that have it."""
     measure: Measure = terms["measure"]
     within = span(terms.get("window"), plan.scope.as_of, plan.scope.time_zone)
-    conditions = [
+    value = _counted_value(measure, plan.scope)
+    like = [
         Sql(f"e.tenant_id = {plan.scope.tenant.text}"),
         tables.history_of(member_id, plan.scope.tenant),
         sql("e.name_id = ANY({})", params(event_ids(plan.names, terms["name"]), "int")),
-        sql("e.occurred_at < {}", param(within.end)),
+        sql("{} IS NOT NULL", value),
     ]
-    if within.start is not None:
-        conditions.append(sql("e.occurred_at >= {}", param(within.start)))
     if terms.get("where") is not None:
-        conditions.append(where_sql(terms["where"], plan.scope))
-    order = "e.occurred_at ASC, e.id ASC" if measure.name == "first" else "e.occurred_at DESC, e.id DESC"
-    extreme = Sql("")
-    if measure.name in {"min", "max"}:
-        way = "ASC" if measure.name == "min" else "DESC"
-        extreme = sql(f"{{}} {way} NULLS LAST, ", prop_sql(measure.prop, Kind.NUMBER, plan.scope.time_zone))
+        like.append(where_sql(terms["where"], plan.scope))
+    inside = [*like, sql("e.occurred_at < {}", param(within.end))]
+    if within.start is not None:
+        inside.append(sql("e.occurred_at >= {}", param(within.start)))
+    event = "e.id, e.occurred_at, e.name_id, e.amount"
+    counted = sql(f"SELECT {event}, {{}} AS value FROM {tables.log} e WHERE {{}}", value, joined(" AND ", inside))
+    found = sql("WITH counted AS MATERIALIZED ({}) ({})", counted, _deciding(measure, leaf, plan.scope))
+    if within.start is None:
+        return found
+    before = sql("{} AND e.occurred_at < {}", joined(" AND ", like), param(min(within.start, plan.scope.as_of)))
     return sql(
-        f"SELECT e.id, e.occurred_at, e.name_id, e.amount FROM {tables.log} e WHERE {{}} ORDER BY {{}}{order} LIMIT 1",
-        joined(" AND ", conditions), extreme,
+        f"{{}} UNION ALL (SELECT {event}, false FROM {tables.log} e WHERE {{}} AND NOT EXISTS (SELECT FROM counted)"
+        " ORDER BY e.occurred_at DESC, e.id DESC LIMIT 1)",
+        found, before,
     )  # fmt: skip
+
+
+def _counted_value(measure: Measure, scope: Scope) -> Sql:
+    """What the measure takes of the event `e`."""
+    if measure.name == "days":
+        return sql("(e.occurred_at AT TIME ZONE {})::date", param(scope.time_zone))
+    if measure.name == "distinct":
+        return distinct_value(measure.prop)
+    return prop_sql(measure.prop, Kind.NUMBER, scope.time_zone) if measure.prop else Sql("1")
+
+
+def _deciding(measure: Measure, leaf: Leaf | None, scope: Scope) -> Sql:
+    """One row of `counted`, at most."""
+    picked = "SELECT id, occurred_at, name_id, amount, true FROM"
+    match measure.name:
+        case "first":
+            return Sql(f"{picked} counted ORDER BY occurred_at, id LIMIT 1")
+        case "min" | "max":
+            way = "ASC" if measure.name == "min" else "DESC"
+            return Sql(f"{picked} counted ORDER BY value {way}, occurred_at, id LIMIT 1")
+    if measure.name not in _RUNNING or leaf is None or leaf.subject.kind is not Kind.NUMBER:
+        return Sql(f"{picked} counted ORDER BY occurred_at DESC, id DESC LIMIT 1")
+    so_far = "OVER (ORDER BY occurred_at, id ROWS UNBOUNDED PRECEDING)"
+    figure: Operand = Operand(Sql("figure"), Kind.NUMBER)
+    nothing: Operand = Operand(Sql("0"), Kind.NUMBER)
+    if measure.name == "avg":
+        figure = Ratio(Sql("figure"), Kind.NUMBER, denominator=Sql("place"))
+        nothing = Ratio(Sql("NULL::numeric"), Kind.NUMBER, denominator=Sql("NULL::numeric"))
+    return sql(
+        f"{picked} (SELECT *, lag(met, 1, ({{}}) IS TRUE) OVER (ORDER BY occurred_at, id) AS met_before FROM ("
+        f"SELECT *, ({{}}) IS TRUE AS met FROM (SELECT *, {_RUNNING[measure.name]} {so_far} AS figure FROM ("
+        f"SELECT *, count(*) {so_far} AS place,"
+        " (row_number() OVER (PARTITION BY value ORDER BY occurred_at, id) = 1)::int AS fresh FROM counted) c) r) m) t"
+        " ORDER BY (met <> met_before) DESC, occurred_at DESC, id DESC LIMIT 1",
+        compared(nothing, leaf, scope), compared(figure, leaf, scope),
+    )  # fmt: skip
+
+
+# What each measure is after so many events.
+_RUNNING = {
+    "count": "count(*)",
+    "days": "sum(fresh)",
+    "distinct": "sum(fresh)",
+    "sum": "sum(value)",
+    "avg": "sum(value)",
+}
+
+
+def distinct_value(prop: str) -> Sql:
+    """A single value of the event `e`, not a list or an object; 1 and 1.0 are the same one."""
+    if prop == AMOUNT:
+        return Sql("e.amount")
+    item = sql("(e.properties -> {})", param(prop))
+    return sql("CASE WHEN jsonb_typeof({}) IN ('string', 'number', 'boolean') THEN {} END", item, item)

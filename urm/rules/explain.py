@@ -27,12 +27,13 @@ Fetch = Callable[[Sql], Sequence[tuple[Any, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The event that decided a condition."""
+    """The event that decided a condition; not `counted` is the last one before the window, in which there is none."""
 
     id: int
     occurred_at: dt.datetime
     name: str
     amount: Decimal | None
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +125,9 @@ class _Walk:
         fact = facts()[leaf.subject.fact]
         if fact.evidence is None:
             return None
-        rows = self.fetch(fact.evidence(leaf.subject.params, self.plan, self.member_id))
+        rows = self.fetch(fact.evidence(leaf.subject.params, self.plan, self.member_id, leaf))
         if not rows:
             return None
-        event_id, occurred_at, name_id, amount = rows[0]
+        event_id, occurred_at, name_id, amount, *more = rows[0]
         known = {entry.id: str(key) for key, entry in self.plan.names.all("event").items()}
-        return Evidence(event_id, occurred_at, known.get(name_id, str(name_id)), amount)
+        return Evidence(event_id, occurred_at, known.get(name_id, str(name_id)), amount, *more)

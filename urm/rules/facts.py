@@ -67,7 +67,7 @@ class Fact:
     parameters: tuple[Parameter, ...] = ()
     noun: Callable[[Params, str, Names], str] | None = None
     sentence: Callable[[Leaf, str, Names, bool], str | None] | None = None
-    evidence: Callable[[Params, Plan, int], Sql] | None = None
+    evidence: Callable[[Params, Plan, int, Leaf], Sql] | None = None
     wheres: Callable[[Params, str], tuple[Node | None, ...]] = lambda terms, name: (terms.get("where"),)
     refuse: Callable[[Params, Names], tuple[str, str] | None] | None = None
     obeys_as_of: bool = False

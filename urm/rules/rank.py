@@ -51,7 +51,7 @@ def rank_fact(tables: EventTables) -> Fact:
         sql=lambda terms, plan: _operand(tables, terms, plan),
         changes=_changes,
         sentence=_sentence,
-        evidence=lambda terms, plan, member_id: event_evidence(tables, terms, plan, member_id),
+        evidence=lambda terms, plan, member_id, leaf: event_evidence(tables, terms, plan, member_id),
     )
 
 

@@ -57,7 +57,7 @@ def sequence_fact(tables: EventTables) -> Fact:
         obeys_as_of=True,
         wheres=lambda terms, name: tuple(step.where for step in _all_steps(terms) if name in step.names),
         sentence=sequence_sentence,
-        evidence=lambda terms, plan, member_id: _evidence(tables, terms, plan, member_id),
+        evidence=lambda terms, plan, member_id, leaf: _evidence(tables, terms, plan, member_id),
     )
 
 
