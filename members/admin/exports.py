@@ -9,10 +9,10 @@ from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from members.actions.imports.targets import FIELDS
-from members.models import AttributeDefinition, EventName, Member
+from members.models import AttributeDefinition, EventName, Identity, Member, Tag
 from members.queries import tag_names
 from urm.jobs.admin.exports import export_of_list
-from urm.jobs.exports import Export, Query, register_export
+from urm.jobs.exports import Export, ExportFilter, Query, add_export_filter, register_export
 from urm.tenancy.context import require_tenant
 
 _EVENTS = """
@@ -86,6 +86,39 @@ def _cell(value: Any) -> Any:
     return str(value) if not isinstance(value, dict) else orjson.dumps(value).decode()
 
 
+def _search(value: Any) -> Query:
+    if not isinstance(value, str) or not 0 < len(value.strip()) <= 200 or "\x00" in value:
+        raise ValueError("Give words to search for, as in the list of members.")
+    return {"q": [value.strip()]}
+
+
+def _tagged(value: Any) -> Query:
+    tag = Tag.objects.filter(name=value).first() if isinstance(value, str) and "\x00" not in value else None
+    if tag is None:
+        raise ValueError("There is no such tag in this workspace.")
+    return {"tag": [str(tag.pk)]}
+
+
+def _named(value: Any) -> Query:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not 0 < len(names) <= 100 or not all(isinstance(name, str) for name in names):
+        raise ValueError("Give a name of events, or a list of up to 100.")
+    known = set(
+        EventName.objects.filter(name__in=[name for name in names if "\x00" not in name]).values_list("name", flat=True)
+    )
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(f"There are no events named {unknown[0][:64]} in this workspace.")
+    return {"event": names}
+
+
+def _of_member(value: Any) -> Query:
+    known = Identity.objects.filter(kind="external_id", value=value) if isinstance(value, str) else None
+    found = known.first() if known is not None and "\x00" not in value else None
+    if found is None:
+        raise ValueError("There is no such member in this workspace.")
+    return {"member": [str(found.member_id)]}
+
+
 export_of_list(
     Member,
     name="members",
@@ -95,3 +128,7 @@ export_of_list(
     rows=member_rows,
 )
 register_export(Export("events", _("Events"), "members.export", event_header, event_rows))
+add_export_filter("members", ExportFilter("search", _search))
+add_export_filter("members", ExportFilter("tag", _tagged))
+add_export_filter("events", ExportFilter("names", _named))
+add_export_filter("events", ExportFilter("external_id", _of_member))

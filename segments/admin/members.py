@@ -24,6 +24,7 @@ from members.queries import in_segment
 from segments.models import Change, KeptTag, Segment, Stage
 from segments.queries import segments_of
 from segments.queries.conditions import stage_sizes
+from urm.jobs.exports import ExportFilter, Query, add_export_filter
 from urm.tenancy.middleware import WorkspaceRequest
 from urm.ui.attention import Concern, concern
 from urm.ui.palette import GREY, STAGES
@@ -105,6 +106,22 @@ class StageFilter(SimpleListFilter):
         return queryset
 
 
+def _in_segment(value: Any) -> Query:
+    whole = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**9
+    if not whole or not Segment.objects.filter(pk=value).exists():
+        raise ValueError("There is no such segment in this workspace.")
+    return {"segment": [str(value)]}
+
+
+def _at_stage(value: Any) -> Query:
+    stage = Stage.objects.filter(key=value).first() if isinstance(value, str) and "\x00" not in value else None
+    if stage is None:
+        raise ValueError("There is no such stage in this workspace; give its key.")
+    return {"stage": [str(stage.pk)]}
+
+
+add_export_filter("members", ExportFilter("segment_id", _in_segment))
+add_export_filter("members", ExportFilter("stage", _at_stage))
 add_member_filter(SegmentFilter)
 add_member_filter(StageFilter)
 

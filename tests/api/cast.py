@@ -37,6 +37,7 @@ from segments.actions.audiences import create_audience_sync, set_active
 from segments.models import AudienceSync, Change, Segment, Stage, SyncBatch
 from tests.jobs import counting  # noqa: F401 - registers the kind
 from urm.jobs.actions import start_job
+from urm.jobs.exports import start_export
 from urm.jobs.files import CSV, add_part, new_file
 from urm.tenancy.context import require_tenant, tenant_context
 from urm.tenancy.models import Tenant
@@ -170,6 +171,11 @@ def _file(n: int) -> int:
 @named("job_id")
 def _job(n: int) -> int:
     return start_job(kind="tests.count", label=f"Count {n}", total=2).pk
+
+
+@named("export_id")
+def _export(n: int) -> int:
+    return start_export(what="members", file_format="csv", query={}).pk
 
 
 @named("suppression_id")

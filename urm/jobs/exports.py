@@ -9,6 +9,10 @@ An app says what can be exported::
 
 `fetch(query, after, limit)` gives the next rows as lists of cells and where to go on (JSON; None when nothing is
 left). `query` is what the list's address held: `{"tag": ["3"], "q": ["ada"]}`.
+
+Programs narrow an export by filters that apps declare, also for one of an app below::
+
+    add_export_filter("members", ExportFilter("tag", _tagged))
 """
 
 import tempfile
@@ -50,7 +54,20 @@ class Export:
     fetch: Fetch
 
 
+@dataclass(frozen=True)
+class ExportFilter:
+    """`query` turns the value given (JSON) into what the list's address holds for it.
+
+    It raises ValueError with words where the value means nothing: a filter that is not understood must not export
+    everybody.
+    """
+
+    name: str
+    query: Callable[[Any], Query]
+
+
 _exports: dict[str, Export] = {}
+_filters: dict[str, dict[str, ExportFilter]] = {}
 
 
 def register_export(export: Export) -> None:
@@ -61,8 +78,24 @@ def export_named(name: str) -> Export | None:
     return _exports.get(name)
 
 
-def start_export(*, what: str, file_format: str, query: Query) -> Job:
-    """Start writing a file; the capability is the caller's to check. The words searched for stay out of the audit."""
+def exports_with(capability: str) -> list[str]:
+    """The names of the exports that need this capability."""
+    return [export.name for export in _exports.values() if export.capability == capability]
+
+
+def add_export_filter(what: str, one: ExportFilter) -> None:
+    _filters.setdefault(what, {})[one.name] = one
+
+
+def export_filters(what: str) -> dict[str, ExportFilter]:
+    return dict(_filters.get(what, {}))
+
+
+def start_export(*, what: str, file_format: str, query: Query, columns: Sequence[str] = ()) -> Job:
+    """Start writing a file; the capability is the caller's to check. The words searched for stay out of the audit.
+
+    `columns` are names of the header, in the order wanted; none means all.
+    """
     export = _exports[what]
     if file_format not in FORMATS:
         raise ValueError(f"{file_format!r} is no format of exports.")
@@ -74,6 +107,7 @@ def start_export(*, what: str, file_format: str, query: Query) -> Job:
                 "what": what,
                 "format": file_format,
                 "query": {name: list(values) for name, values in query.items()},
+                "columns": list(columns),
                 "language": get_language() or "en",
             },
         )
@@ -98,24 +132,34 @@ def export_step(job: Job) -> bool:
         if "file" not in job.position:
             _begin(job, export)
         rows, after = export.fetch(job.parameters["query"], job.position.get("after"), SLICE)
+        header, rows = _chosen(job, export, rows)
         kind = job.parameters["format"]
         if kind == "xlsx":
-            _gather(job, export, rows)
+            _gather(job, header, rows)
             if after is None:
                 _bind(job)
         else:
             file = File.objects.get(pk=job.position["file"])
             first = job.done == 0 and file.parts == 0
             if kind == "csv":
-                content = csv_bytes([export.header(), *rows] if first else rows, begin=first)
+                content = csv_bytes([header, *rows] if first else rows, begin=first)
             else:
-                content = json_lines(export.header(), rows)
+                content = json_lines(header, rows)
             if content:
                 add_part(file, content)
     job.done += len(rows)
     job.position["after"] = after
     job.say(gettext_noop("Writing the file"))
     return after is not None
+
+
+def _chosen(job: Job, export: Export, rows: list[list[Any]]) -> tuple[list[str], list[list[Any]]]:
+    """The columns that were asked for; one that is gone meanwhile stays empty."""
+    header, columns = export.header(), job.parameters.get("columns")
+    if not columns:
+        return header, rows
+    places = [header.index(name) if name in header else None for name in columns]
+    return columns, [[None if place is None else row[place] for place in places] for row in rows]
 
 
 def _begin(job: Job, export: Export) -> None:
@@ -127,11 +171,11 @@ def _begin(job: Job, export: Export) -> None:
         job.position["rows"] = gathered.pk
 
 
-def _gather(job: Job, export: Export, rows: list[list[Any]]) -> None:
+def _gather(job: Job, header: list[str], rows: list[list[Any]]) -> None:
     if job.done + len(rows) > MOST_XLSX:
         raise JobError(gettext_noop("A workbook holds at most %(limit)s rows here. Choose CSV."), limit=MOST_XLSX)
     gathered = File.objects.get(pk=job.position["rows"])
-    table = [export.header(), *rows] if job.done == 0 else rows
+    table = [header, *rows] if job.done == 0 else rows
     add_part(gathered, b"".join(orjson.dumps(row, default=str, option=orjson.OPT_APPEND_NEWLINE) for row in table))
 
 

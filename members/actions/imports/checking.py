@@ -16,7 +16,7 @@ from members.actions.imports import statements as sql
 from members.actions.imports.cleaning import Cleaned, Cleaner
 from members.actions.imports.errorfile import write_errors
 from members.actions.imports.reading import Row, keep_open, rows_after
-from members.actions.imports.slices import look_up_by_key, resolve, run, slice_of
+from members.actions.imports.slices import look_at_growth, look_up_by_key, resolve, run, slice_of
 from members.actions.imports.uploading import KEEP, OPEN, identifying
 from members.models import Import, ImportRow
 from urm.audit.actions import record
@@ -123,7 +123,7 @@ def _read_slice(job: Job, importing: Import) -> None:
                 ended = False
                 break
         if rows:
-            _insert(importing, rows)
+            _insert(job, importing, rows)
             _note_tags(job, rows)
     job.done += len(rows)
     if job.done > MAX_ROWS:
@@ -162,7 +162,7 @@ def _staged(number: int, cells: list[str], row: Cleaned, kinds: list[str], impor
     }
 
 
-def _insert(importing: Import, rows: list[dict[str, Any]]) -> None:
+def _insert(job: Job, importing: Import, rows: list[dict[str, Any]]) -> None:
     """Stage the rows with what each would do; two about the same person are a problem of the later one."""
     cells = {row["id"]: row["cells"] for row in rows}
     with connection.cursor() as cursor:
@@ -174,6 +174,7 @@ def _insert(importing: Import, rows: list[dict[str, Any]]) -> None:
         _spoil(cursor, cells, _("Another row of the file is about the same person."))
         run(cursor, sql.TELL, mode=importing.mode)
         run(cursor, sql.STAGE, importing=importing.pk)
+        look_at_growth(cursor, before=job.done, after=job.done + len(rows))
 
 
 def _spoil(cursor: CursorWrapper, cells: dict[int, list[str]], words: str) -> None:

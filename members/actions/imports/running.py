@@ -13,7 +13,7 @@ from members.actions.consents import register_purpose
 from members.actions.events import emit
 from members.actions.imports import statements as sql
 from members.actions.imports.checking import clear_rows, count_rows
-from members.actions.imports.slices import look_up_by_key, resolve, run, slice_between
+from members.actions.imports.slices import look_at_growth, look_up_by_key, resolve, run, slice_between
 from members.actions.imports.uploading import KEEP, identifying
 from members.events import ConsentChanged, MemberCreated, MemberUpdated, PlatformEvent, TagAdded
 from members.models import AttributeDefinition, Import, ImportRow
@@ -65,6 +65,7 @@ def run_step(job: Job) -> bool:
         if not rows:
             return False
         _write(cursor, importing, after, until)
+        look_at_growth(cursor, before=job.done, after=job.done + rows)
     job.position["row"] = until
     job.done += rows
     job.say(gettext_noop("Writing members"))
