@@ -57,7 +57,7 @@ class ExportOut(serializers.Serializer[Job]):
     def get_expires_at(self, job: Job) -> str | None:
         if self._file is None:
             return None
-        return serializers.DateTimeField().to_representation(self._file.expires_at)  # type: ignore[return-value]
+        return serializers.DateTimeField().to_representation(self._file.expires_at)
 
 
 EXPORT_EXAMPLE: dict[str, Any] = {
