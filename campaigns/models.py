@@ -132,6 +132,7 @@ class Delivery(TenantModel):
 
     `due_at` is when a worker has to look at the row again: when it may be sent, or when the lease of its claim ends;
     empty once nothing is left to do. `token` is the claim's. `detail` holds the server's words, without the address.
+    `moved_from` is the member who brought it along in a merge, and who gets it back when that is taken back.
     """
 
     class State(models.TextChoices):
@@ -163,6 +164,7 @@ class Delivery(TenantModel):
     attempts = models.SmallIntegerField(_("attempts"), default=0)
     due_at = models.DateTimeField(null=True)
     token = models.BigIntegerField(null=True)
+    moved_from = models.BigIntegerField(null=True)
     sent_at = models.DateTimeField(_("sent at"), null=True)
     opened_at = models.DateTimeField(_("opened at"), null=True)
     machine_opened_at = models.DateTimeField(_("opened by a machine at"), null=True)

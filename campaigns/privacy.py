@@ -20,10 +20,10 @@ declare(
         title=_("Messages to you"),
         person="member_id",
         personal="detail",
-        pseudonymous="member_id",
+        pseudonymous="member_id moved_from",
         neutral="tenant_id run_id state reason attempts due_at token sent_at opened_at machine_opened_at clicked_at "
         "clicked_links unsubscribed_at",
-        hidden="tenant_id member_id due_at token attempts",
+        hidden="tenant_id member_id moved_from due_at token attempts",
         erase=BLANK,
     ),
 )

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from django.db.models import Exists, OuterRef
-
 from feedback.actions import invite_after_events
-from feedback.models import Invitation, Survey
+from feedback.actions.merging import ask_again, follow_merge, return_invitations
+from feedback.models import Survey
 from members.consumers import Consumer, LoggedEvent, register_consumer
-from members.events import MemberMerged
+from members.events import MemberMerged, MemberUnmerged
 
 
 class InviteAfterEvents(Consumer):
@@ -23,18 +22,20 @@ class InviteAfterEvents(Consumer):
 
 
 class FollowMerges(Consumer):
-    """Invitations that were not sent yet follow their member into a merge, unless the survivor has the same one."""
+    """Invitations that were not sent yet follow their member into a merge, unless the survivor has the same one; and go
+    back to whoever brought them when it is taken back."""
 
     name = "feedback.merges"
-    names = frozenset({MemberMerged.name})
+    names = frozenset({MemberMerged.name, MemberUnmerged.name})
 
     def consume(self, events: Sequence[LoggedEvent]) -> None:
         for event in events:
-            had = Invitation.objects.filter(
-                member=event.member_id, survey=OuterRef("survey"), trigger_event_id=OuterRef("trigger_event_id")
-            )
-            waiting = Invitation.objects.filter(member=event.properties["other"], state=Invitation.State.QUEUED)
-            waiting.exclude(Exists(had)).update(member=event.member_id)
+            if event.name == MemberMerged.name:
+                follow_merge(survivor_id=event.member_id, other_id=event.properties["other"])
+            else:
+                ask_again(member_id=event.properties["other"])
+            # Members may have been merged and parted again since: what does not belong goes back at once.
+            return_invitations(survivor_id=event.member_id)
 
 
 register_consumer(InviteAfterEvents())

@@ -253,6 +253,10 @@ declare(
     ),
     Table(
         "members_membermerge",
+        title=_("Records of you that we put together"),
+        # Once taken back, the two may be different people.
+        handed_out="t.unmerged_at IS NULL",
+        hidden="id tenant_id survivor_id other_id tags state unmerged_at unmerged_by",
         rows="(survivor_id = ANY({members}) OR other_id = ANY({members}))",
         personal="changes tags state",
         pseudonymous="id survivor_id other_id",

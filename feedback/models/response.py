@@ -34,6 +34,7 @@ class Invitation(TenantModel):
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
     send_at = models.DateTimeField(_("to be sent at"), default=timezone.now)
     lease_until = models.DateTimeField(null=True)
+    moved_from = models.BigIntegerField(null=True)  # the member who brought it along in a merge, before it was sent
     sent_at = models.DateTimeField(_("sent at"), null=True)
     expires_at = models.DateTimeField(_("link valid until"))
     answered = models.BooleanField(_("answered"), default=False)

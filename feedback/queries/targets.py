@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.db.models import Min, Q
 
 from feedback.models import Invitation, Response, Survey
+from members.models import Member
 from members.queries.permission import obstacles
 
 
@@ -15,12 +16,17 @@ def reachable_by_email(member_ids: Collection[int], *, purpose: str) -> set[int]
 
 
 def resting(member_ids: Collection[int], *, survey: Survey, now: datetime) -> set[int]:
-    """Those whom any survey invited within this survey's rest period."""
-    return set(
-        Invitation.objects.filter(member__in=member_ids, created_at__gt=now - timedelta(days=survey.rest_days))
+    """Those whom any survey invited within this survey's rest period, under whichever number they were known then."""
+    merged = Member.objects.filter(merged_into__in=member_ids).values_list("pk", "merged_into_id")
+    survivors: dict[int, int] = {pk: survivor for pk, survivor in merged if survivor is not None}
+    invited = (
+        Invitation.objects.filter(
+            member__in=[*member_ids, *survivors], created_at__gt=now - timedelta(days=survey.rest_days)
+        )
         .exclude(state__in=[Invitation.State.SKIPPED, Invitation.State.FAILED])
         .values_list("member_id", flat=True)
     )
+    return {survivors.get(pk, pk) for pk in invited}
 
 
 def quota_is_full(survey: Survey) -> bool:

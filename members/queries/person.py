@@ -85,9 +85,10 @@ def _section(table: Table, person: Person) -> Section:
     columns = [name for name in table.columns if name not in hidden]
     shown = ", ".join(f"{_value(table, name)} AS {connection.ops.quote_name(name)}" for name in columns)
     order = next((name for name in columns if name in {"occurred_at", "at", "created_at", "id"}), columns[0])
+    own = f" AND {table.handed_out}" if table.handed_out else ""
     found = execute(
         f"SELECT row_to_json(r)::text FROM (SELECT {shown} FROM {table.name} t "
-        f"WHERE t.tenant_id = {{tenant}} AND {table.condition} ORDER BY t.{order}) r",
+        f"WHERE t.tenant_id = {{tenant}} AND {table.condition}{own} ORDER BY t.{order}) r",
         person,
     )
     labels = _labels(table, columns)

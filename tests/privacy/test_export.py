@@ -4,11 +4,22 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from members.actions import ask_for_download, upsert_member
+from members.actions import (
+    accept_events,
+    ask_for_download,
+    canonical_event,
+    merge_members,
+    unmerge_members,
+    upsert_member,
+)
+from members.actions.export import as_json
 from members.models import Member
+from members.queries.person import everything_about
 from tests.channels.smtp_server import Taken, smtp_server
 from tests.members.test_confirmations import link_in
+from tests.privacy.test_erasure import plant
 from tests.rest.client import ApiClient, make_key
 from tests.ui.conftest import sign_in
 from urm.audit.models import AuditEntry
@@ -81,3 +92,35 @@ def test_members_download_their_own_data_in_their_language(
     assert ("Acme 所掌握的关于您的数据" in body, "ok.ada@example.com" in body) == (True, True)
     assert client.post(path, {"format": "json"}).json()["members_member"][0]["external_id"] == "ada"
     assert exports(acme) == [("member", f"#{ada.pk}")] * 2
+
+
+def test_export_of_a_merged_member_holds_all_that_was_known_under_every_number(in_acme: Tenant) -> None:
+    """What the registry found of each before, it finds of both afterwards, whichever of them is asked for."""
+    other = plant(in_acme)
+    survivor = upsert_member(external_id="ada", traits={"email": "ok.ada@example.com", "first_name": "Ada"})[0]
+    sent = {"external_id": "ada", "name": "purchase", "amount": 7, "properties": {"ship_to": "the harbour"}}
+    accept_events([canonical_event(sent, trusted=True, now=timezone.now())])
+    drain(in_acme.pk)
+    before = [as_json(everything_about(one)) for one in (survivor, other)]
+    merge = merge_members(survivor=survivor, other=other, choices={"first_name": "other"})
+    drain(in_acme.pk)
+    other.refresh_from_db()
+    after = as_json(everything_about(survivor))
+    assert as_json(everything_about(other)) == after
+    changed = {"members_member", "loyalty_account", "members_membermerge"}  # these by their own figures below
+    lost = {name: [row for one in before for row in one[name] if row not in after[name]] for name in after}
+    assert {name for name, rows in lost.items() if rows} - changed == set()
+    names = {"loyalty_transfer", "members_event", "members_identity", "feedback_answer", "campaigns_delivery"}
+    assert {name for name in names if not any(one[name] for one in before)} == set()
+    people = {row["external_id"]: row["first_name"] for row in after["members_member"]}
+    assert people == {"ada": "Zebulon", "customer-qx-4711": "Zebulon"}
+    [merged] = after["members_membermerge"]  # keeps the name that gave way
+    assert merged["changes"]["first_name"] == ["Ada", "Zebulon"]
+    assert sum(row["balance"] for row in after["loyalty_account"]) == sum(
+        row["balance"] for one in before for row in one["loyalty_account"]
+    )
+    unmerge_members(merge=merge)
+    drain(in_acme.pk)
+    survivor.refresh_from_db()
+    words = str(as_json(everything_about(survivor)))
+    assert ("Zebulon" in words, "the harbour" in words) == (False, True)

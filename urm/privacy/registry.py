@@ -75,6 +75,7 @@ class Table:
     neutral: str = ""
     staff: str = ""
     hidden: str = ""  # not exported: counters and leases of machines
+    handed_out: str = ""  # a further condition on rows that are exported: the others are somebody else's as well
     erase: Erase | Forget | None = None
     blank: Mapping[str, str] = field(default_factory=dict)
     look_up: Mapping[str, LookUp] = field(default_factory=dict)
