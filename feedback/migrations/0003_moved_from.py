@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('feedback', '0002_tenancy'),
+        ("feedback", "0002_tenancy"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='invitation',
-            name='moved_from',
+            model_name="invitation",
+            name="moved_from",
             field=models.BigIntegerField(null=True),
         ),
     ]
