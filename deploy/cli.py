@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import subprocess
 import sys
@@ -65,6 +66,9 @@ def lock_command() -> int:
 
 
 def bench_command(rest: list[str]) -> int:
+    """The database gets a quarter of the memory, 4 GB at most, as a server of its own would; unless it is running."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    os.environ.setdefault("URM_SHARED_BUFFERS", f"{min(memory // 4, 4 << 30) >> 20}MB")
     ensure_environment("base", "services", "demo")
     with services.running() as urls:
         return run_module("deploy.bench", rest, environment(urls) | {"DEBUG": "false"})

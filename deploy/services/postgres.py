@@ -22,7 +22,7 @@ PREPARATION = (ROOT / "deploy/prepare_database.sql", ROOT / "deploy/prepare_each
 SETTINGS = """
 shared_preload_libraries = 'pg_stat_statements'
 max_connections = 200
-shared_buffers = '256MB'
+shared_buffers = '{shared_buffers}'
 maintenance_work_mem = '128MB'
 max_wal_size = '4GB'
 random_page_cost = 1.1
@@ -233,7 +233,8 @@ def _control(server: State, *arguments: str) -> bool:
 def _start(server: State, sockets: Path) -> None:
     started = time.perf_counter()
     log = _data(server) / "server.log"
-    (_data(server) / "postgresql.auto.conf").write_text(SETTINGS)
+    shared_buffers = os.environ.get("URM_SHARED_BUFFERS") or "256MB"
+    (_data(server) / "postgresql.auto.conf").write_text(SETTINGS.format(shared_buffers=shared_buffers))
     for _ in range(3):  # another clone may take the free port in between
         if not server.get("port") or answers(server["port"]):
             server["port"] = free_port(PREFERRED_PORT)

@@ -48,9 +48,9 @@ SELECT nextval('members_event_id_seq'), r.* FROM (
     SELECT o.k::uuid, coalesce(o.m, d.logged_as, d.member_id), coalesce(o.m, d.member_id), o.i, o.v, o.n, e.id, o.t,
            o.a, coalesce(o.p, '{{}}'), o.s, o.x, o.o, (o.t AT TIME ZONE %(zone)s)::date
     FROM members_inboxentry b
-    CROSS JOIN ROWS FROM (json_to_recordset(b.body::json) AS (k text, m bigint, i text, v text, n text, t timestamptz,
-                                                              a numeric, p jsonb, s boolean, x text,
-                                                              o jsonb))
+    CROSS JOIN ROWS FROM (jsonb_to_recordset(b.body::jsonb) AS (k text, m bigint, i text, v text, n text,
+                                                                t timestamptz, a numeric, p jsonb, s boolean,
+                                                                x text, o jsonb))
                WITH ORDINALITY o
     LEFT JOIN members_eventname e ON e.tenant_id = {tenant} AND e.name = o.n
     LEFT JOIN members_identity d ON d.tenant_id = {tenant} AND d.kind = o.i AND d.value = o.v
@@ -85,27 +85,15 @@ SELECT {{tenant}}, '{ABSORBER}', member_id, now(), jsonb_build_object('items', j
 FROM gone ON CONFLICT DO NOTHING
 """
 
-# Keys go in in their order: neighbours in the index are then written together.
+# Keys go in in their order: neighbours in the index are then written together. An item whose key was there before, or
+# came earlier in the batch, goes.
 _DROP_KNOWN = """
 WITH fresh AS (
     INSERT INTO members_eventkey (tenant_id, key, event_id)
     SELECT {tenant}, key, id FROM absorb_item WHERE key IS NOT NULL ORDER BY key, id
-    ON CONFLICT DO NOTHING RETURNING key
-), known AS (
-    DELETE FROM absorb_item a WHERE a.key IS NOT NULL AND NOT EXISTS (SELECT FROM fresh f WHERE f.key = a.key)
-    RETURNING 1
-), given AS (
-    SELECT count(*) AS items FROM absorb_item WHERE key IS NOT NULL
+    ON CONFLICT DO NOTHING RETURNING event_id
 )
-SELECT known.items, given.items - known.items - (SELECT count(*) FROM fresh)
-FROM given, (SELECT count(*) AS items FROM known) known
-"""
-
-# The same key twice in one batch: the first stays.
-_DROP_REPEATED = """
-DELETE FROM absorb_item a USING (
-    SELECT id, row_number() OVER (PARTITION BY key ORDER BY id) AS turn FROM absorb_item WHERE key IS NOT NULL
-) r WHERE r.id = a.id AND r.turn > 1
+DELETE FROM absorb_item WHERE key IS NOT NULL AND id NOT IN (SELECT event_id FROM fresh)
 """
 
 _IDENTIFY = """
@@ -186,12 +174,12 @@ FROM (SELECT counts_for, min(occurred_at) AS first_at FROM absorb_item GROUP BY 
 WHERE m.tenant_id = {tenant} AND m.id = e.counts_for AND m.first_seen_at > e.first_at
 """
 
-# A mark that is there already is touched, and so locked: a refresh that is about to take it leaves it alone until this
-# transaction is through, instead of looking at the member too early.
+# A mark that is there already is locked, though not changed: a refresh that is about to take it leaves it alone until
+# this transaction is through, instead of looking at the member too early.
 _DIRTY = """
 INSERT INTO members_dirtymember (tenant_id, member_id, marked_at, cause_id)
 SELECT {tenant}, counts_for, now(), min(id) FROM absorb_item GROUP BY counts_for ORDER BY counts_for
-ON CONFLICT (tenant_id, member_id) DO UPDATE SET marked_at = excluded.marked_at
+ON CONFLICT (tenant_id, member_id) DO UPDATE SET marked_at = excluded.marked_at WHERE false
 """
 
 
@@ -228,7 +216,7 @@ def _absorb(*, batch: int, rows: int) -> int | None:
         db.execute(_TEMPORARY)
         _execute(db, _UNPACK, ids=ids, zone=tenant.time_zone)
         _park_misfits(db)
-        duplicates = _drop_duplicates(db)
+        duplicates = _execute(db, _DROP_KNOWN)
         _identify(db)
         db.execute(_MISSING)
         appended, new_names, new_members, last_id = db.fetchone()
@@ -258,15 +246,6 @@ def _park_misfits(db: CursorWrapper) -> None:
     _execute(db, _HAS_STRICT)
     if db.fetchone()[0]:
         _execute(db, _PARK_MISFITS)
-
-
-def _drop_duplicates(db: CursorWrapper) -> int:
-    """Remember the keys of this batch and drop the items whose key was there before; returns how many."""
-    _execute(db, _DROP_KNOWN)
-    known, repeated = db.fetchone()
-    if repeated:
-        _execute(db, _DROP_REPEATED)
-    return int(known + repeated)
 
 
 def _identify(db: CursorWrapper) -> None:

@@ -37,14 +37,27 @@ def test_mark_that_another_transaction_touches_stays_for_the_next_refresh(commit
         assert list(DirtyMember.objects.values_list("pk", flat=True)) == [member.pk]
 
 
-def test_absorbing_touches_the_marks_that_are_there(committed_db: None) -> None:
+def test_absorbing_locks_the_marks_that_are_there(committed_db: None) -> None:
     tenant = create_workspace(name="Acme", slug="acme")
+    looked_at: list[int] = []
+
+    def refresh() -> None:
+        with tenant_context(tenant.pk):
+            refreshed = refresh_members()
+            assert refreshed is not None
+            assert refreshed.looked_at is not None
+            looked_at.append(refreshed.looked_at)
+        connection.close()
+
     with tenant_context(tenant.pk):
         upsert_member(external_id="c-1", traits={})
-        first = DirtyMember.objects.get()
+        mark = DirtyMember.objects.get()
         event = {"name": "page", "external_id": "c-1"}
-        accept_events([canonical_event(event, trusted=True, now=first.marked_at)])
-        absorb()
-        again = DirtyMember.objects.get()
-    assert again.pk == first.pk
-    assert again.marked_at > first.marked_at
+        accept_events([canonical_event(event, trusted=True, now=mark.marked_at)])
+        with transaction.atomic():
+            absorb()
+            meanwhile = threading.Thread(target=refresh)
+            meanwhile.start()
+            meanwhile.join(10)
+        refresh()
+    assert looked_at == [0, 1]

@@ -1,4 +1,5 @@
-"""Row 1: the absorber against COPY, the fastest way there is to put the same rows into the same kind of table.
+"""Row 1: the absorber against COPY, the fastest way there is to put the same rows into the same kind of tables: the
+log, and the keys by which it knows what it has.
 
 CPU seconds are compared, of this process and of the server's: what others do on the machine does not change them.
 """
@@ -23,12 +24,18 @@ from urm.tenancy.context import tenant_context
 BATCH = 20_000
 _COLUMNS = "tenant_id, received_at, id, member_id, name_id, occurred_at, amount, properties, trusted"
 
-# Partitioned and indexed as the log is, and as full: it holds what this month's partition of the log holds.
+# Partitioned and indexed as the log is, and as full: it holds what this month's partition of the log holds. And the
+# keys, all of them.
 _COPY_OF_THE_LOG = """
 DROP SCHEMA IF EXISTS bench CASCADE;
 CREATE SCHEMA bench;
 CREATE TABLE bench.event (LIKE members_event INCLUDING ALL) PARTITION BY RANGE (received_at);
 CREATE TABLE bench.event_now PARTITION OF bench.event DEFAULT;
+INSERT INTO bench.event SELECT * FROM members_event
+WHERE tenant_id = %(tenant)s AND received_at >= date_trunc('month', now());
+CREATE TABLE bench.key AS SELECT * FROM members_eventkey WHERE tenant_id = %(tenant)s;
+ALTER TABLE bench.key ADD PRIMARY KEY (tenant_id, key);
+ANALYZE bench.event, bench.key;
 """
 
 
@@ -36,13 +43,7 @@ CREATE TABLE bench.event_now PARTITION OF bench.event DEFAULT;
 def absorbing(context: Context) -> Row:
     tenant = context.large
     with connections["owner"].cursor() as owner, tenant_context(tenant.id):
-        owner.execute(_COPY_OF_THE_LOG)
-        owner.execute(
-            "INSERT INTO bench.event SELECT * FROM members_event "
-            "WHERE tenant_id = %s AND received_at >= date_trunc('month', now())",
-            [tenant.id],
-        )
-        owner.execute("ANALYZE bench.event")
+        owner.execute(_COPY_OF_THE_LOG, {"tenant": tenant.id})
         pairs = []
         for turn in range(context.rounds + 1):
             _post(tenant.members, turn)
@@ -98,23 +99,32 @@ def _timed_absorb() -> float:
 
 
 def _timed_copy() -> float:
-    """The rows that the last batch appended, into the copy of the log."""
+    """The rows that the last batch appended and their keys, in the order of their index, into the copies."""
     mark = Cursor.objects.get(consumer="absorb")
-    rows = StringIO()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {_COLUMNS.replace('properties', 'properties::text')} FROM members_event "
-            "WHERE tenant_id = %s AND received_at = %s",
-            [mark.tenant_id, mark.received_at],
-        )
-        for row in cursor.fetchall():
-            fields = ("\\N" if field is None else str(field).replace("\\", "\\\\") for field in row)
-            rows.write("\t".join(fields) + "\n")
-    rows.seek(0)
+    appended = "FROM members_event WHERE tenant_id = %s AND received_at = %s"
+    events = _lines(f"SELECT {_COLUMNS.replace('properties', 'properties::text')} {appended}", mark)
+    keys = _lines(
+        f"SELECT tenant_id, key, event_id FROM members_eventkey WHERE tenant_id = {mark.tenant_id}"
+        f" AND event_id IN (SELECT id {appended}) ORDER BY key",
+        mark,
+    )
     owner = connections["owner"]
     gc.collect()
     with owner.cursor() as cursor:
         clock = BackendClock(owner.connection)
         started = clock.now() + time.process_time()
-        cursor.cursor.copy_expert(f"COPY bench.event ({_COLUMNS}) FROM STDIN", rows)
+        cursor.cursor.copy_expert(f"COPY bench.event ({_COLUMNS}) FROM STDIN", events)
+        cursor.cursor.copy_expert("COPY bench.key (tenant_id, key, event_id) FROM STDIN", keys)
         return clock.now() + time.process_time() - started
+
+
+def _lines(statement: str, mark: Cursor) -> StringIO:
+    """The rows of a statement as COPY reads them."""
+    lines = StringIO()
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [mark.tenant_id, mark.received_at])
+        for row in cursor.fetchall():
+            fields = ("\\N" if field is None else str(field).replace("\\", "\\\\") for field in row)
+            lines.write("\t".join(fields) + "\n")
+    lines.seek(0)
+    return lines
