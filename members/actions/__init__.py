@@ -20,7 +20,7 @@ from members.actions.identify import identify_member
 from members.actions.members import MemberError, request_erasure, upsert_member
 from members.actions.merging import MergeError, merge_members, unmerge_members
 from members.actions.retention import let_go, preview_retention, set_retention, wake_at_night
-from members.actions.retraction import UnknownEventError, correct_event, delete_event
+from members.actions.retraction import UnknownEventError, correct_event, delete_event, delete_event_numbered
 from members.actions.suppressions import lift_suppression, suppress_address
 from members.actions.tags import add_tag, create_tag, expire_tags, next_tag_expiry, remove_tag, tag_members
 
@@ -42,6 +42,7 @@ __all__ = [
     "correct_event",
     "create_tag",
     "delete_event",
+    "delete_event_numbered",
     "dismiss_duplicate",
     "emit",
     "erase_member",

@@ -37,9 +37,19 @@ def delete_event(*, event_id: str) -> None:
     """
     with transaction.atomic():
         hold_log()
-        event = _logged(event_id)
+        _retract(_logged(event_id), corrected=False)
+        EventKey.objects.filter(key=event_key(event_id)).update(event_id=None)
+
+
+def delete_event_numbered(*, number: int) -> None:
+    """The same by the number that the timeline shows, for events that came without an id. Raises UnknownEventError also
+    for what the platform itself noted."""
+    with transaction.atomic():
+        hold_log()
+        event = _row(number)
+        if event is None or EventName.objects.get(pk=event.name_id).platform:
+            raise UnknownEventError(waiting=False)
         _retract(event, corrected=False)
-        EventKey.objects.filter(event_id=event.pk).update(event_id=None)
 
 
 def correct_event(*, event_id: str, event: Mapping[str, Any]) -> None:
@@ -50,7 +60,7 @@ def correct_event(*, event_id: str, event: Mapping[str, Any]) -> None:
         hold_log()
         old = _logged(event_id)
         _retract(old, corrected=True)
-        EventKey.objects.filter(event_id=old.pk).delete()
+        EventKey.objects.filter(key=event_key(event_id)).delete()
         accept_events([item])
 
 
@@ -80,11 +90,15 @@ def _retract(event: Event, *, corrected: bool) -> None:
 def _logged(event_id: str) -> Event:
     known = EventKey.objects.filter(key=event_key(event_id))
     log_id = known.values_list("event_id", flat=True).first()
-    received_at = _received_at(log_id) if log_id else None
-    event = Event.objects.filter(received_at=received_at, pk=log_id).first() if log_id and received_at else None
+    event = _row(log_id) if log_id else None
     if event is None:
         raise UnknownEventError(waiting=not known.exists() and InboxEntry.objects.exists())
     return event
+
+
+def _row(log_id: int) -> Event | None:
+    received_at = _received_at(log_id)
+    return Event.objects.filter(received_at=received_at, pk=log_id).first() if received_at else None
 
 
 def _received_at(log_id: int) -> datetime | None:

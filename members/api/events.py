@@ -17,10 +17,12 @@ from members.actions import (
     canonical_identify,
     correct_event,
     delete_event,
+    delete_event_numbered,
 )
 from members.api.shapes import EVENT_EXAMPLE, EVENT_IN, EVENTS_IN, EVENTS_OUT, IDENTIFY_IN, TRAITS_EXAMPLE
 from members.queries import inbox_is_absorbed, members_are_refreshed
 from urm.rest.errors import ApiError, invalid, not_found
+from urm.rest.filters import refuse_unknown
 from urm.rest.schema import documented
 from urm.rest.views import ApiRequest, ApiView
 from urm.tenancy.models import ApiKey
@@ -111,6 +113,9 @@ class EventList(_Accepting):
         return self.accept(items)
 
 
+_BY = ("event_id", "number")
+
+
 class EventDetail(ApiView):
     required_scope = "events.correct"
 
@@ -142,12 +147,30 @@ class EventDetail(ApiView):
         "Delete an event",
         status=204,
         errors={409: "not_absorbed_yet"},
+        parameters=[
+            OpenApiParameter(
+                "by",
+                str,
+                enum=list(_BY),
+                default=_BY[0],
+                description="`number`: the address holds the `id` in the timeline, for events sent without one.",
+            )
+        ],
         description="By the id it was sent with. Counts, segments, figures and points are made again without it; the "
         "id is never taken again. Points that were spent already cannot be taken back: staff are told.",
     )
     def delete(self, request: ApiRequest, event_id: str) -> HttpResponseBase:
+        refuse_unknown(request, {"by"})
+        by = request.query_params.get("by", _BY[0])
+        if by not in _BY:
+            raise invalid({"by": [f"Use one of: {', '.join(_BY)}."]})
         try:
-            delete_event(event_id=event_id)
+            if by == "event_id":
+                delete_event(event_id=event_id)
+            elif event_id.isascii() and event_id.isdigit() and len(event_id) < 19:
+                delete_event_numbered(number=int(event_id))
+            else:
+                raise UnknownEventError(waiting=False)
         except UnknownEventError as error:
             raise _unknown(error) from error
         return Response(status=204)

@@ -133,6 +133,24 @@ def test_event_is_deleted_and_corrected_by_its_id(api: ApiClient, acme: Tenant) 
     assert amounts(api, "c-1") == ["7.0000"]
 
 
+def test_event_without_an_id_is_deleted_by_its_number(api: ApiClient, outsider: ApiClient, acme: Tenant) -> None:
+    api.post("/api/v1/events", [{"external_id": "c-1", "name": "purchase", "amount": n} for n in (1, 2)])
+    drain(acme.pk)
+    rows = api.get("/api/v1/members/c-1/timeline").json()["data"]
+    newest = next(row for row in rows if row["name"] == "purchase")
+    path = f"/api/v1/events/{newest['id']}?by=number"
+    assert api.delete(f"/api/v1/events/{newest['id']}").status_code == 404
+    assert outsider.delete(path).status_code == 404
+    assert [api.delete(path).status_code for _ in range(2)] == [204, 404]
+    left = [row["amount"] for row in api.get("/api/v1/members/c-1/timeline?name=purchase").json()["data"]]
+    assert left == [str(amount) for amount in ["1.0000", "2.0000"] if amount != newest["amount"]]
+    api.post("/api/v1/members/c-1/tags/vip")
+    [noted] = api.get("/api/v1/members/c-1/timeline?name=urm.tag.added").json()["data"]
+    assert api.delete(f"/api/v1/events/{noted['id']}?by=number").status_code == 404
+    assert api.delete("/api/v1/events/many?by=number").status_code == 404
+    assert api.delete("/api/v1/events/1?by=name").status_code == 400
+
+
 def test_wrong_correction_changes_nothing(api: ApiClient, acme: Tenant) -> None:
     send(api, acme, external_id="c-1", event_id="o-1")
     for body, field in (
