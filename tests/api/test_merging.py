@@ -144,7 +144,8 @@ def test_event_without_an_id_is_deleted_by_its_number(api: ApiClient, outsider: 
     assert [api.delete(path).status_code for _ in range(2)] == [204, 404]
     left = [row["amount"] for row in api.get("/api/v1/members/c-1/timeline?name=purchase").json()["data"]]
     assert left == [str(amount) for amount in ["1.0000", "2.0000"] if amount != newest["amount"]]
-    api.post("/api/v1/members/c-1/tags/vip")
+    assert api.post("/api/v1/members/c-1/tags/vip").status_code == 201
+    drain(acme.pk)
     [noted] = api.get("/api/v1/members/c-1/timeline?name=urm.tag.added").json()["data"]
     assert api.delete(f"/api/v1/events/{noted['id']}?by=number").status_code == 404
     assert api.delete("/api/v1/events/many?by=number").status_code == 404
