@@ -8,9 +8,10 @@ import phonenumbers
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import connection
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from members.models import Identity, Member
+from urm.lib.refusals import RefusalError
 from urm.tenancy.context import require_tenant
 
 Kind = Identity.Kind
@@ -25,7 +26,7 @@ def clean_email(value: str) -> str:
     try:
         validate_email(value)
     except ValidationError as error:
-        raise ValueError(_("Must be an e-mail address such as ada@example.com.")) from error
+        raise RefusalError(gettext_noop("Must be an e-mail address such as ada@example.com.")) from error
     return value.lower()
 
 
@@ -36,7 +37,7 @@ def clean_phone(value: str) -> str:
     except phonenumbers.NumberParseException:
         number = None
     if number is None or not phonenumbers.is_possible_number(number):
-        raise ValueError(_("Must be a phone number with country code, such as +8613812345678."))
+        raise RefusalError(gettext_noop("Must be a phone number with country code, such as +8613812345678."))
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
@@ -55,11 +56,11 @@ def clean_identity(kind: str, value: Any) -> str:
     """The value as it is stored and looked up: trimmed, an e-mail in small letters, a phone as E.164, a card number
     without blanks and hyphens. Raises ValueError saying what is wrong."""
     if not isinstance(value, str) or "\x00" in value or not 0 < len(value.strip()) <= 200:
-        raise ValueError(_("Must be a text of 1 to 200 characters."))
+        raise RefusalError(gettext_noop("Must be a text of 1 to 200 characters."))
     value = value.strip()
     cleaned = _CLEAN[kind](value) if kind in _CLEAN else value
     if not cleaned:
-        raise ValueError(_("Must be a text of 1 to 200 characters."))
+        raise RefusalError(gettext_noop("Must be a text of 1 to 200 characters."))
     return cleaned
 
 
@@ -67,18 +68,20 @@ def clean_identities(raw: Any) -> tuple[dict[str, list[str] | None], dict[str, s
     """`raw`: an object from kind to one value, a list of values, or None (which removes those of the kind). Returns
     the values by kind, and what is wrong by field."""
     if not isinstance(raw, Mapping):
-        raise ValueError(_("Must be an object."))
+        raise RefusalError(gettext_noop("Must be an object."))
     given: dict[str, list[str] | None] = {}
     problems: dict[str, str] = {}
     for kind, value in raw.items():
         try:
             if kind not in Kind.values:
-                raise ValueError(_("Unknown kind. Use one of: %(kinds)s.") % {"kinds": ", ".join(Kind.values)})
+                raise RefusalError(gettext_noop("Unknown kind. Use one of: %(kinds)s."), kinds=", ".join(Kind.values))
             if value is None and kind == Kind.EXTERNAL_ID:
-                raise ValueError(_("An external id stays with its member. Merge or un-merge members instead."))
+                raise RefusalError(
+                    gettext_noop("An external id stays with its member. Merge or un-merge members instead.")
+                )
             values = value if isinstance(value, list) else [value]
             if len(values) > MAX_IDS:
-                raise ValueError(_("At most %(limit)s of one kind in one request.") % {"limit": MAX_IDS})
+                raise RefusalError(gettext_noop("At most %(limit)s of one kind in one request."), limit=MAX_IDS)
             given[kind] = None if value is None else [clean_identity(kind, one) for one in values]
         except ValueError as error:
             problems[f"identities.{str(kind)[:40]}"] = str(error)

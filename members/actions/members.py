@@ -8,6 +8,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from members.actions.duplicates import note_duplicates
 from members.actions.events import emit, mark_dirty
@@ -22,6 +23,7 @@ from members.models import (
 from members.queries.person import survivor_of
 from urm.audit.actions import record
 from urm.audit.actor import current_actor
+from urm.lib.refusals import RefusalError
 from urm.tenancy.work import wake
 
 TEXT_FIELDS = {
@@ -124,7 +126,7 @@ def _clean(traits: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
             elif name in PROFILE_FIELDS:
                 values[name] = None if value is None or value == "" else clean_field(name, value)
             else:
-                raise ValueError(_("Unknown field. Put data of your own into attributes."))
+                raise RefusalError(gettext_noop("Unknown field. Put data of your own into attributes."))
         except ValueError as error:
             problems[name] = str(error)
     return values, problems
@@ -133,12 +135,12 @@ def _clean(traits: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 def clean_field(name: str, value: Any) -> Any:
     """A profile field as it is stored. Raises ValueError with words for people."""
     if not isinstance(value, str) or "\x00" in value:
-        raise ValueError(_("Must be a text without NUL characters."))
+        raise RefusalError(gettext_noop("Must be a text without NUL characters."))
     value = value.strip()
     if name in _CLEAN:
         return _CLEAN[name](value)
     if len(value) > TEXT_FIELDS[name]:
-        raise ValueError(_("Must have at most %(limit)s characters.") % {"limit": TEXT_FIELDS[name]})
+        raise RefusalError(gettext_noop("Must have at most %(limit)s characters."), limit=TEXT_FIELDS[name])
     return value
 
 
@@ -146,12 +148,12 @@ def _birthday(value: str) -> date:
     try:
         return date.fromisoformat(value)
     except ValueError as error:
-        raise ValueError(_("Must be a date such as 1990-12-31.")) from error
+        raise RefusalError(gettext_noop("Must be a date such as 1990-12-31.")) from error
 
 
 def _gender(value: str) -> str:
     if value not in Member.Gender.values:
-        raise ValueError(_("Must be one of: %(choices)s.") % {"choices": ", ".join(Member.Gender.values)})
+        raise RefusalError(gettext_noop("Must be one of: %(choices)s."), choices=", ".join(Member.Gender.values))
     return value
 
 
@@ -167,16 +169,16 @@ def _moment(value: Any) -> datetime:
     try:
         moment = datetime.fromisoformat(value)
     except (TypeError, ValueError) as error:
-        raise ValueError(_("Must be an ISO 8601 date and time, such as 2026-03-01T09:30:00Z.")) from error
+        raise RefusalError(gettext_noop("Must be an ISO 8601 date and time, such as 2026-03-01T09:30:00Z.")) from error
     try:  # PostgreSQL takes fewer offsets than Python
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except OverflowError as error:
-        raise ValueError(_("Must lie between the years 1 and 9999.")) from error
+        raise RefusalError(gettext_noop("Must lie between the years 1 and 9999.")) from error
 
 
 def _clean_attributes(value: Any) -> tuple[dict[str, Any], dict[str, str]]:
     if not isinstance(value, dict):
-        raise ValueError(_("Must be an object."))
+        raise RefusalError(gettext_noop("Must be an object."))
     definitions = {definition.name: definition for definition in AttributeDefinition.objects.filter(name__in=value)}
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
@@ -184,7 +186,9 @@ def _clean_attributes(value: Any) -> tuple[dict[str, Any], dict[str, str]]:
         definition = definitions.get(name)
         try:
             if not _ATTRIBUTE_NAME.fullmatch(name):
-                raise ValueError(_("An attribute's name begins with a letter; letters, digits and _ only; at most 60."))
+                raise RefusalError(
+                    gettext_noop("An attribute's name begins with a letter; letters, digits and _ only; at most 60.")
+                )
             values[name] = None if given is None else attribute_value(definition, given)
         except ValueError as error:
             problems[f"attributes.{name}"] = str(error)
@@ -197,11 +201,13 @@ def attribute_value(definition: AttributeDefinition | None, value: Any) -> Any:
         return value
     kind = definition.type
     if kind == AttributeDefinition.Type.CHOICE and value not in definition.choices:
-        raise ValueError(_("Must be one of: %(choices)s.") % {"choices": ", ".join(definition.choices)})
+        raise RefusalError(gettext_noop("Must be one of: %(choices)s."), choices=", ".join(definition.choices))
     if kind == AttributeDefinition.Type.DATETIME:
         return _moment(value).isoformat()
     if not _HAS_TYPE[kind](value):
-        raise ValueError(_("Must be a value of type %(type)s.") % {"type": definition.get_type_display()})
+        raise RefusalError(
+            gettext_noop("Must be a value of type %(type)s."), type=AttributeDefinition.Type(definition.type).label
+        )
     return value
 
 

@@ -13,6 +13,7 @@ from rest_framework import serializers
 from rest_framework.parsers import BaseParser
 
 from members.actions import imports as actions
+from members.actions.imports.errorfile import problems_of
 from members.actions.imports.targets import FIELDS, exact_target
 from members.models import Import, ImportRow
 from urm.lib.sheets.errors import SheetError
@@ -69,7 +70,7 @@ class ProblemOut(serializers.Serializer[ImportRow]):
     content = serializers.ListField(source="raw", child=serializers.CharField(), allow_null=True)
 
     def get_problems(self, row: ImportRow) -> list[dict[str, str]]:
-        return [{"column": column, "message": words} for column, words in row.problems or ()]
+        return [{"column": column, "message": words} for column, words in problems_of(row)]
 
 
 IMPORT_EXAMPLE: dict[str, Any] = {

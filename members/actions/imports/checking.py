@@ -146,7 +146,7 @@ def _below_the_header(reader: Iterator[Row], last: int) -> Iterator[Row]:
 def _staged(number: int, cells: list[str], row: Cleaned, kinds: list[str], importing: Import) -> dict[str, Any]:
     key = next((f"{kind}:{row.identities[kind]}" for kind in kinds if kind in row.identities), None)
     if key is None and not row.problems:
-        row.problems.append(("", _("Nothing in this row says who it is about.")))
+        row.problems.append(("", gettext_noop("Nothing in this row says who it is about."), {}))
     wrong = bool(row.problems)
     return {
         "id": (importing.pk << 32) + number,
@@ -168,10 +168,10 @@ def _insert(job: Job, importing: Import, rows: list[dict[str, Any]]) -> None:
     with connection.cursor() as cursor:
         slice_of(cursor, _json(rows))
         run(cursor, sql.EARLIER, importing=importing.pk)
-        _spoil(cursor, cells, _("An earlier row of the file is about the same person."))
+        _spoil(cursor, cells, gettext_noop("An earlier row of the file is about the same person."))
         resolve(cursor, kinds=identifying(importing))
         run(cursor, sql.SAME_MEMBER)
-        _spoil(cursor, cells, _("Another row of the file is about the same person."))
+        _spoil(cursor, cells, gettext_noop("Another row of the file is about the same person."))
         run(cursor, sql.TELL, mode=importing.mode)
         run(cursor, sql.STAGE, importing=importing.pk)
         look_at_growth(cursor, before=job.done, after=job.done + len(rows))
@@ -180,7 +180,7 @@ def _insert(job: Job, importing: Import, rows: list[dict[str, Any]]) -> None:
 def _spoil(cursor: CursorWrapper, cells: dict[int, list[str]], words: str) -> None:
     """Make problems of the rows that the last statement found."""
     if rows := [{"id": pk, "raw": _raw(cells[pk])} for (pk,) in cursor.fetchall()]:
-        run(cursor, sql.SPOIL, problem=orjson.dumps([("", words)]).decode(), rows=orjson.dumps(rows).decode())
+        run(cursor, sql.SPOIL, problem=orjson.dumps([("", words, {})]).decode(), rows=orjson.dumps(rows).decode())
 
 
 def _raw(cells: list[str]) -> list[str]:

@@ -9,11 +9,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import phonenumbers
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from members.actions.imports.targets import FIELDS
 from members.actions.members import attribute_value, clean_field
 from members.models import AttributeDefinition, Import, Tag
+from urm.lib.refusals import RefusalError
 from urm.lib.spreadsheets import unquoted
 
 _YES = {"yes", "y", "true", "1", "on", "是", "有", "同意", "√", "✓"}
@@ -30,15 +31,18 @@ _MAINLAND_MOBILE = re.compile(r"1[3-9]\d{9}")
 _SPACES = re.compile(r"[\s()（）-]+")
 
 
+Problem = tuple[str, str, dict[str, Any]]
+
+
 @dataclass(slots=True)
 class Cleaned:
-    """`problems` are (header, words); a row with any is not imported."""
+    """`problems` are (header, source, values): see urm.lib.refusals. A row with any is not imported."""
 
     values: dict[str, Any] = field(default_factory=dict)
     identities: dict[str, str] = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
     consents: list[dict[str, Any]] = field(default_factory=list)
-    problems: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
 
 Taker = Callable[[Cleaned, str], None]
@@ -68,12 +72,12 @@ class Cleaner:
             if not text:
                 continue  # an empty cell says nothing
             if "\x00" in text:
-                cleaned.problems.append((header, _("Must be a text without NUL characters.")))
+                cleaned.problems.append((header, gettext_noop("Must be a text without NUL characters."), {}))
                 continue
             try:
                 take(cleaned, unquoted(text))
-            except ValueError as error:
-                cleaned.problems.append((header, str(error)))
+            except RefusalError as refusal:
+                cleaned.problems.append((header, *refusal.stored))
         return cleaned
 
     def _taker(self, column: Mapping[str, Any]) -> Taker:
@@ -141,18 +145,18 @@ class Cleaner:
             text = text[:10]
         match = _DATE.fullmatch(text)
         if match is None:
-            raise ValueError(_("Must be a date such as 1990-12-31."))
+            raise RefusalError(gettext_noop("Must be a date such as 1990-12-31."))
         first, second, third = (int(part) for part in match.groups())
         year, month, day = (first, second, third)
         if len(match[1]) < 4:
             if len(match[3]) < 4:
-                raise ValueError(_("Must be a date with four digits for the year, such as 1990-12-31."))
+                raise RefusalError(gettext_noop("Must be a date with four digits for the year, such as 1990-12-31."))
             day, month = (first, second) if self.day_first or "." in text else (second, first)
             year = third
         try:
             return date(year, month, day)
         except ValueError as error:
-            raise ValueError(_("Must be a date such as 1990-12-31.")) from error
+            raise RefusalError(gettext_noop("Must be a date such as 1990-12-31.")) from error
 
     def _moment(self, text: str) -> datetime:
         try:
@@ -163,14 +167,14 @@ class Cleaner:
         try:
             return moment.astimezone(UTC)
         except OverflowError as error:
-            raise ValueError(_("Must lie between the years 1 and 9999.")) from error
+            raise RefusalError(gettext_noop("Must lie between the years 1 and 9999.")) from error
 
     def _tags(self, row: Cleaned, text: str) -> None:
         for name in filter(None, (part.strip() for part in _LIST.split(text))):
             if len(name) > 60:
-                raise ValueError(_("A tag has at most 60 characters."))
+                raise RefusalError(gettext_noop("A tag has at most 60 characters."))
             if name in self.rule_tags:
-                raise ValueError(_("%(tag)s follows a rule and cannot be given by an import.") % {"tag": name})
+                raise RefusalError(gettext_noop("%(tag)s follows a rule and cannot be given by an import."), tag=name)
             if name not in row.tags:
                 row.tags.append(name)
 
@@ -200,7 +204,7 @@ class Cleaner:
 def parse_number(text: str) -> int | float:
     """As people write them, with commas between thousands."""
     if not _NUMBER.fullmatch(text):
-        raise ValueError(_("Must be a number, such as 12.90."))
+        raise RefusalError(gettext_noop("Must be a number, such as 12.90."))
     number = Decimal(text.replace(",", ""))
     return int(number) if number == number.to_integral_value() else float(number)
 
@@ -217,10 +221,10 @@ def _boolean(text: str) -> bool:
         return True
     if word in _NO:
         return False
-    raise ValueError(_("Must be yes or no."))
+    raise RefusalError(gettext_noop("Must be yes or no."))
 
 
 def _id(text: str) -> str:
     if len(text) > 200:
-        raise ValueError(_("Must have at most %(limit)s characters.") % {"limit": 200})
+        raise RefusalError(gettext_noop("Must have at most %(limit)s characters."), limit=200)
     return text

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from members.actions.imports import check_import, run_import, save_mapping, upload
+from members.actions.imports.errorfile import problems_of
 from members.models import Import, ImportRow
 from urm.tenancy.context import require_tenant
 from urm.tenancy.work import drain
@@ -46,4 +47,4 @@ def worked_off(job: Import) -> Import:
 
 def problems(job: Import) -> dict[int, list[list[str]]]:
     rows = ImportRow.objects.filter(import_id=job.pk, outcome="error").order_by("id")
-    return {row.number: row.problems or [] for row in rows}
+    return {row.number: [[*problem] for problem in problems_of(row)] for row in rows}

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.utils import translation
 
 from members.actions import add_tag, record_consent, upsert_member
 from members.actions.imports import run_import
@@ -10,6 +11,7 @@ from members.models import (
     AttributeDefinition,
     Consent,
     ConsentRecord,
+    DuplicateCandidate,
     EventName,
     Identity,
     Member,
@@ -221,3 +223,29 @@ def test_cancelled_import_goes_on_where_it_stopped(in_acme: Tenant, monkeypatch:
     worked_off(job)
     assert (job.state, Member.objects.count()) == ("done", 5)
     assert Job.objects.latest("pk").done == 5
+
+
+def test_problems_are_read_in_the_language_of_the_reader(in_acme: Tenant) -> None:
+    job = checked(table(HEADER, ("c1", "nobody", "", ""), ("c2", "x", "", "")))
+    with translation.override("zh-hans"):
+        assert problems(job)[2] == [["email", "必须是邮箱地址，例如 ada@example.com。"]]
+    assert problems(job)[2] == [["email", "Must be an e-mail address such as ada@example.com."]]
+
+
+def test_address_of_somebody_else_makes_a_possible_duplicate(in_acme: Tenant) -> None:
+    ada, _created = upsert_member(external_id="c1", traits={"email": "ada@example.com", "phone": "+8613812345678"})
+    job = imported(
+        table(
+            ("id", "email", "phone"),
+            ("c2", "Ada@example.com", ""),
+            ("c3", "cy@example.com", "+8613812345678"),
+            ("c4", "di@example.com", ""),
+        ),
+        match=[],
+    )
+    assert job.counts == {"new": 3}
+    numbers = dict(Member.objects.values_list("external_id", "id"))
+    pairs = DuplicateCandidate.objects.order_by("id").values_list("first_id", "second_id", "reason")
+    assert list(pairs) == [(ada.pk, numbers["c2"], "email"), (ada.pk, numbers["c3"], "phone")]
+    imported(table(("id", "email", "phone"), ("c4", "cy@example.com", "")), match=[])  # an address that is given anew
+    assert DuplicateCandidate.objects.filter(first_id=numbers["c3"], second_id=numbers["c4"]).count() == 1
