@@ -296,7 +296,7 @@ declare(
         title=_("Profile"),
         person="id",
         personal="external_id email phone first_name last_name birthday gender language city region country source "
-        "attributes search_text",
+        "attributes attribute_sources search_text",
         pseudonymous="id merged_into_id",
         neutral="tenant_id first_seen_at created_at updated_at erasure_requested_at erased_at",
         hidden="tenant_id search_text",

@@ -11,7 +11,7 @@ from members.actions.identities import Id, claim_addresses
 from members.actions.members import fill_member
 from members.actions.recognition import recognise
 from members.events import MemberCreated, MemberUpdated
-from members.models import Member
+from members.models import Member, ValueSource
 
 
 def identify_member(*, ids: Sequence[Id], traits: Mapping[str, Any], trusted: bool) -> Member:
@@ -23,7 +23,8 @@ def identify_member(*, ids: Sequence[Id], traits: Mapping[str, Any], trusted: bo
     with transaction.atomic():
         member, created = recognise(ids, trusted=trusted)
         if traits and (trusted or created):
-            changed = fill_member(member, traits)
+            source = ValueSource.IDENTIFY if trusted else ValueSource.SNIPPET
+            changed = fill_member(member, traits, source=source)
             claim_addresses([member.pk])
             note_duplicates([member.pk])
             if changed and not created:

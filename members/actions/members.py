@@ -19,6 +19,7 @@ from members.models import (
     AttributeDefinition,
     Identity,
     Member,
+    ValueSource,
 )
 from members.queries.person import survivor_of
 from urm.audit.actions import record
@@ -51,8 +52,8 @@ def upsert_member(*, external_id: str, traits: Mapping[str, Any], replace: bool 
     """Create or change the member of that external id; returns it and whether it is new.
 
     `traits`: profile fields, `first_seen_at`, `attributes` (an object) and `identities` (see `clean_identities`). A
-    field given as None is emptied; with `replace`, fields not given are emptied too (identities stay). Raises
-    MemberError naming every field that is wrong.
+    field given as None is emptied; with `replace`, fields not given are emptied too (identities stay). Attributes that
+    come from a source which is believed more stay as they are. Raises MemberError naming every field that is wrong.
     """
     values = clean_traits(traits)
     if replace:
@@ -62,7 +63,8 @@ def upsert_member(*, external_id: str, traits: Mapping[str, Any], replace: bool 
         created = member is None
         if member is None:
             member = _create(external_id)
-        changed = _apply(member, values, replace_attributes=replace)
+        source = ValueSource.STAFF if current_actor().kind == "staff" else ValueSource.API
+        changed = _apply(member, values, replace_attributes=replace, source=source)
         if changed or created:
             member.save()
             mark_dirty([member.pk])
@@ -83,12 +85,11 @@ def upsert_member(*, external_id: str, traits: Mapping[str, Any], replace: bool 
     return member, created
 
 
-def fill_member(member: Member, traits: Mapping[str, Any]) -> set[str]:
+def fill_member(member: Member, traits: Mapping[str, Any], *, source: str) -> set[str]:
     """Set and save the traits that can be taken, leaving out what is wrong; returns the names of what changed."""
     values, _problems = _clean(traits)
-    changed = _apply(
-        member, {name: value for name, value in values.items() if name != "identities"}, replace_attributes=False
-    )
+    values.pop("identities", None)
+    changed = _apply(member, values, replace_attributes=False, source=source)
     member.save()
     return changed
 
@@ -268,7 +269,7 @@ def _create(external_id: str) -> Member:
     return member
 
 
-def _apply(member: Member, values: dict[str, Any], *, replace_attributes: bool) -> set[str]:
+def _apply(member: Member, values: dict[str, Any], *, replace_attributes: bool, source: str) -> set[str]:
     """Set values on the (unsaved) member; returns the names of those that differ."""
     changed = set()
     for name, value in values.items():
@@ -279,9 +280,31 @@ def _apply(member: Member, values: dict[str, Any], *, replace_attributes: bool) 
             changed.add(name)
     given = values.get("attributes", {} if replace_attributes else None)
     if given is not None:
-        merged = {**({} if replace_attributes else member.attributes), **given}
+        if replace_attributes:
+            given = {**dict.fromkeys(member.attributes), **given}
+        merged = {**member.attributes, **_believed(member, given, source)}
         merged = {name: value for name, value in merged.items() if value is not None}
         if merged != member.attributes:
             member.attributes = merged
             changed.add("attributes")
     return changed
+
+
+def _believed(member: Member, given: dict[str, Any], source: str) -> dict[str, Any]:
+    """The attributes that this source may write, noting it where that matters. A value that comes again counts, too."""
+    if not given:
+        return given
+    before = member.attribute_sources or {}
+    taken, sources = dict(given), dict(before)
+    for definition in AttributeDefinition.objects.filter(name__in=given).exclude(source_order=[]):
+        name = definition.name
+        if member.attributes.get(name) is not None and definition.outranks(sources.get(name), source):
+            del taken[name]
+        elif given[name] is None:
+            sources.pop(name, None)
+        else:
+            sources[name] = str(source)
+    if sources != before:
+        member.attribute_sources = sources or None
+        Member.objects.filter(pk=member.pk).update(attribute_sources=member.attribute_sources)
+    return taken

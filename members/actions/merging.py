@@ -148,7 +148,7 @@ def _take_values(survivor: Member, other: Member, choices: Mapping[str, str]) ->
     for difference in differences(survivor, other, choices):
         if difference.taken == OTHER:
             changes[difference.field] = [difference.survivor, difference.other]
-            _set(survivor, difference.field, difference.other)
+            _set(survivor, difference.field, difference.other, source_of=other)
     return changes
 
 
@@ -160,12 +160,16 @@ def _get(member: Member, key: str) -> Any:
     return value.isoformat() if isinstance(value, date) else value or None
 
 
-def _set(member: Member, key: str, value: Any) -> None:
-    """`value` as JSON holds it; None empties. The member itself is not saved."""
+def _set(member: Member, key: str, value: Any, *, source_of: Member | None = None) -> None:
+    """`value` as JSON holds it; None empties. The member itself is not saved. Who wrote an attribute comes with it from
+    `source_of`; without, nobody knows any more."""
     room, _dot, name = key.partition(".")
     if room == "attributes":
         rest = {one: known for one, known in member.attributes.items() if one != name}
         member.attributes = rest if value is None else {**rest, name: value}
+        sources = {one: known for one, known in (member.attribute_sources or {}).items() if one != name}
+        source = (source_of.attribute_sources or {}).get(name) if source_of else None
+        member.attribute_sources = ({**sources, name: source} if source else sources) or None
     elif key == "birthday" and value is not None:
         member.birthday = date.fromisoformat(value)
     elif key == "first_seen_at":

@@ -9,7 +9,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from members.actions import MemberError, upsert_member
-from members.models import AttributeDefinition, Member
+from members.models import AttributeDefinition, Member, ValueSource
 
 _PROFILE = (
     "first_name",
@@ -38,12 +38,19 @@ class MemberForm(forms.Form):
                 max_length=200,
                 help_text=_("By which your own systems know this person; it cannot be changed later."),
             )
+        sources = (member.attribute_sources if member else None) or {}
         for name in _PROFILE:
             self.fields[name] = self._profile_field(name)
         self.definitions = list(AttributeDefinition.objects.order_by("name"))
         for definition in self.definitions:
             stored = (member.attributes if member else {}).get(definition.name)
-            self.fields[f"attribute_{definition.name}"] = _attribute_field(definition, stored)
+            field = self.fields[f"attribute_{definition.name}"] = _attribute_field(definition, stored)
+            source = sources.get(definition.name)
+            if stored is not None and definition.outranks(source, ValueSource.STAFF):
+                field.disabled = True
+                field.help_text = _("From “%(source)s”, which is believed more than changes made here.") % {
+                    "source": ValueSource(str(source)).label
+                }
 
     def _profile_field(self, name: str) -> forms.Field:
         model_field = Member._meta.get_field(name)
@@ -65,6 +72,8 @@ class MemberForm(forms.Form):
         traits["attributes"] = {
             definition.name: _attribute_value(definition, self.cleaned_data[f"attribute_{definition.name}"])
             for definition in self.definitions
+            # What stays as it is was not said by whoever changes something else.
+            if self.member is None or f"attribute_{definition.name}" in self.changed_data
         }
         external_id = self.member.external_id if self.member else self.cleaned_data["external_id"]
         try:

@@ -4,7 +4,7 @@ from members.models.consent import Channel, Consent, ConsentPurpose, ConsentReco
 from members.models.erasure import Erasure
 from members.models.imports import Import, ImportRow
 from members.models.log import Cursor, DailyCount, Event, EventKey, EventName, InboxEntry, ParkedEvent
-from members.models.member import AttributeDefinition, Identity, Member
+from members.models.member import AttributeDefinition, Identity, Member, ValueSource
 from members.models.merge import DuplicateCandidate, IdentitySettings, MemberMerge, RetractedEvent
 from members.models.retention import RetentionPeriod
 from members.models.schema import EventProperty
@@ -43,4 +43,5 @@ __all__ = [
     "RetractedEvent",
     "Suppression",
     "Tag",
+    "ValueSource",
 ]

@@ -11,8 +11,23 @@ from django.utils.translation import gettext_lazy as _
 from urm.tenancy.models import TenantForeignKey, TenantModel
 
 
+class ValueSource(models.TextChoices):
+    """Who may have written the value of an attribute."""
+
+    STAFF = "staff", _("staff, on a member's page")
+    API = "api", _("API, by a server")
+    IMPORT = "import", _("import of a file")
+    IDENTIFY = "identify", _("identify call of a server")
+    SNIPPET = "snippet", _("website or app, by a publishable key")
+
+
 class AttributeDefinition(TenantModel):
-    """A typed custom attribute; its values stand in `Member.attributes` under `name`."""
+    """A typed custom attribute; its values stand in `Member.attributes` under `name`.
+
+    `source_order` lists sources, the one to be believed first; a value is not overwritten by a source that comes later
+    in it, and sources that are not in it come last, all alike. Empty: whoever writes last. Only for attributes with an
+    order it is noted who wrote a value, in `Member.attribute_sources`.
+    """
 
     class Type(models.TextChoices):
         TEXT = "text", _("text")
@@ -29,6 +44,9 @@ class AttributeDefinition(TenantModel):
     label_zh = models.CharField(_("label (Chinese)"), max_length=100, blank=True)
     choices = models.JSONField(_("choices"), default=list, blank=True)
     personal = models.BooleanField(_("personal data"), default=False)
+    source_order = models.JSONField(
+        _("order of sources"), default=list, db_default=Value([], models.JSONField()), blank=True
+    )
 
     class Meta:
         verbose_name = _("attribute")
@@ -37,6 +55,13 @@ class AttributeDefinition(TenantModel):
 
     def __str__(self) -> str:
         return (self.label_zh if (get_language() or "").startswith("zh") else "") or self.label_en or self.name
+
+    def rank(self, source: str | None) -> int:
+        """The lower, the more it is believed. None: nobody knows who wrote it."""
+        return self.source_order.index(source) if source in self.source_order else len(self.source_order)
+
+    def outranks(self, one: str | None, other: str | None) -> bool:
+        return self.rank(one) < self.rank(other)
 
 
 def _search_text(*words: str) -> Lower:
@@ -74,6 +99,7 @@ class Member(TenantModel):
     country = models.CharField(_("country"), max_length=100, null=True, blank=True)
     source = models.CharField(_("acquisition source"), max_length=100, null=True, blank=True)
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)
+    attribute_sources = models.JSONField(null=True, editable=False)
     first_seen_at = models.DateTimeField(_("first seen at"), default=timezone.now)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)

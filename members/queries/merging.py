@@ -72,17 +72,22 @@ def any_merged() -> bool:
 
 
 def differences(survivor: Member, other: Member, choices: Mapping[str, str] | None = None) -> list[Difference]:
-    """The survivor's value stays, its blanks are filled, and `choices` (field → "survivor" or "other") overrules."""
+    """The survivor's value stays, its blanks are filled, and `choices` (field → "survivor" or "other") overrules.
+
+    Of an attribute with an order of sources the value stays that comes from the one to be believed more.
+    """
     mine, theirs = _values(survivor), _values(other)
-    labels = {one.name: str(one) for one in AttributeDefinition.objects.filter(name__in=list(other.attributes))}
+    known = {one.name: one for one in AttributeDefinition.objects.filter(name__in=list(other.attributes))}
     found = []
     for field, value in theirs.items():
         if value is None or value == mine.get(field):
             continue
         own = mine.get(field)
-        taken = (choices or {}).get(field) or (SURVIVOR if own is not None else OTHER)
         name = field.removeprefix("attributes.")
-        label = labels.get(name, name) if field != name else str(Member._meta.get_field(field).verbose_name)  # type: ignore[union-attr]
+        definition = known.get(name) if field != name else None
+        better = definition is not None and definition.outranks(_source(other, name), _source(survivor, name))
+        taken = (choices or {}).get(field) or (SURVIVOR if own is not None and not better else OTHER)
+        label = str(definition or name) if field != name else str(Member._meta.get_field(field).verbose_name)  # type: ignore[union-attr]
         found.append(Difference(field, label, own, value, taken))
     return found
 
@@ -141,6 +146,10 @@ def _values(member: Member) -> dict[str, Any]:
     """As JSON holds them; None for what is not known."""
     profile = {name: _plain(getattr(member, name)) for name in FIELDS}
     return {**profile, **{f"attributes.{name}": value for name, value in member.attributes.items()}}
+
+
+def _source(member: Member, name: str) -> str | None:
+    return (member.attribute_sources or {}).get(name)
 
 
 def _plain(value: Any) -> Any:

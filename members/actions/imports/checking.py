@@ -17,6 +17,7 @@ from members.actions.imports.cleaning import Cleaned, Cleaner
 from members.actions.imports.errorfile import write_errors
 from members.actions.imports.reading import Row, keep_open, rows_after
 from members.actions.imports.slices import look_at_growth, look_up_by_key, resolve, run, slice_of
+from members.actions.imports.targets import believed_more
 from members.actions.imports.uploading import KEEP, OPEN, identifying
 from members.models import Import, ImportRow
 from urm.audit.actions import record
@@ -172,7 +173,7 @@ def _insert(job: Job, importing: Import, rows: list[dict[str, Any]]) -> None:
         resolve(cursor, kinds=identifying(importing))
         run(cursor, sql.SAME_MEMBER)
         _spoil(cursor, cells, gettext_noop("Another row of the file is about the same person."))
-        run(cursor, sql.TELL, mode=importing.mode)
+        run(cursor, sql.TELL, mode=importing.mode, believed=believed_more(importing))
         run(cursor, sql.STAGE, importing=importing.pk)
         look_at_growth(cursor, before=job.done, after=job.done + len(rows))
 

@@ -14,6 +14,7 @@ from members.actions.events import emit
 from members.actions.imports import statements as sql
 from members.actions.imports.checking import clear_rows, count_rows
 from members.actions.imports.slices import look_at_growth, look_up_by_key, resolve, run, slice_between
+from members.actions.imports.targets import NONE_BELIEVED, believed_more
 from members.actions.imports.uploading import KEEP, identifying
 from members.events import ConsentChanged, MemberCreated, MemberUpdated, PlatformEvent, TagAdded
 from members.models import AttributeDefinition, Import, ImportRow
@@ -129,9 +130,12 @@ def _write(cursor: CursorWrapper, importing: Import, after: int, until: int) -> 
             break
         resolve(cursor, kinds=identifying(importing))
     run(cursor, sql.LOCK)
-    run(cursor, sql.DIFFER, mode=importing.mode, now=now)
+    believed = believed_more(importing)
+    run(cursor, sql.DIFFER, mode=importing.mode, believed=believed, now=now)
     changed = sql.change(cursor, importing, now=now)
     events += [MemberUpdated(member_id=pk, fields=_names(keys)) for pk, keys in changed]
+    if believed != NONE_BELIEVED:
+        run(cursor, sql.NOTE_SOURCES, believed=believed)
     run(cursor, sql.DROP_OLD_ADDRESSES)
     run(cursor, sql.ADD_IDENTITIES, now=now)
     if taken := cursor.fetchall():

@@ -12,15 +12,20 @@ TYPES = {"birthday": "date", "first_seen_at": "timestamptz"}
 _NOW = ", ".join(f"'{name}', m.{name}" for name in FIELDS)
 # What a member is now, once for each row; `OLD` is the value of the field or attribute `e.key` in it, as JSON.
 MEMBER_NOW = f"""LATERAL (
-    SELECT m.id, m.attributes, jsonb_build_object({_NOW}) AS fields FROM members_member m
+    SELECT m.id, m.attributes, m.attribute_sources AS sources, jsonb_build_object({_NOW}) AS fields
+    FROM members_member m
     WHERE m.tenant_id = {{tenant}} AND m.id = s.member_id AND m.erased_at IS NULL OFFSET 0
 ) m"""
 OLD = (
     "coalesce(CASE WHEN starts_with(e.key, 'attributes.') THEN m.attributes -> substr(e.key, 12) "
     "ELSE m.fields -> e.key END, 'null')"
 )
-# Whether the given value takes the place of the old one. The external id of a member never changes.
-_TAKES = "CASE WHEN e.key = 'external_id' OR %(mode)s = 'fill' THEN o.old = 'null' ELSE o.old <> e.value END"
+# Whether the given value takes the place of the old one. The external id of a member never changes, nor does the value
+# of an attribute that comes from a source to be believed more: `believed` is {"attributes.<name>": those sources}.
+_TAKES = (
+    "CASE WHEN e.key = 'external_id' OR %(mode)s = 'fill' THEN o.old = 'null' ELSE o.old <> e.value END AND (o.old = "
+    "'null' OR NOT coalesce(%(believed)s::jsonb -> e.key ? (m.sources ->> substr(e.key, 12)), false))"
+)
 _ATTRIBUTES = (
     "coalesce((SELECT jsonb_object_agg(substr(a.key, 12), a.value) FROM jsonb_each({source}) a "
     "WHERE starts_with(a.key, 'attributes.')), '{{{{}}}}')"
@@ -131,6 +136,23 @@ WHERE m.tenant_id = {{tenant}} AND m.id = {MEMBERS.format(which=_CHANGED)} AND m
 RETURNING m.id, ARRAY(SELECT jsonb_object_keys(r.after))
 """
 
+# Who wrote the attributes of which that is noted; a value that comes again counts, too.
+NOTE_SOURCES = f"""
+WITH written AS MATERIALIZED (
+    SELECT s.id, s.member_id, w.* FROM import_slice s CROSS JOIN {MEMBER_NOW} CROSS JOIN LATERAL (
+        SELECT jsonb_object_agg(n.name, 'import') AS now, jsonb_object_agg(n.name, m.sources -> n.name) AS before
+        FROM jsonb_each(%(believed)s::jsonb) b CROSS JOIN LATERAL (SELECT substr(b.key, 12)) n(name)
+        WHERE s."values" -> b.key = m.attributes -> n.name
+          AND NOT coalesce(m.sources ->> n.name = 'import' OR b.value ? (m.sources ->> n.name), false)
+    ) w WHERE s.outcome <> 'skipped' AND w.now IS NOT NULL
+), noted AS (
+    UPDATE import_slice r SET made = coalesce(r.made, '{{{{}}}}') || jsonb_build_object('sources', w.before)
+    FROM written w WHERE r.id = w.id
+)
+UPDATE members_member m SET attribute_sources = coalesce(m.attribute_sources, '{{{{}}}}') || w.now FROM written w
+WHERE m.tenant_id = {{tenant}} AND m.id = {MEMBERS.format(which="outcome <> 'skipped'")} AND m.id = w.member_id
+"""
+
 # The identities that stand for the profile's addresses follow them.
 DROP_OLD_ADDRESSES = """
 DELETE FROM members_identity WHERE tenant_id = {tenant} AND id = ANY (ARRAY(
@@ -236,7 +258,7 @@ ON CONFLICT (tenant_id, member_id) DO UPDATE SET marked_at = excluded.marked_at
 KEEP = """
 UPDATE members_importrow r SET member_id = s.member_id, before = s.before, after = s.after, made = s.made,
     applied_at = s.applied_at,
-    outcome = CASE WHEN s.outcome = 'same' AND s.made IS NOT NULL THEN 'changed' ELSE s.outcome END
+    outcome = CASE WHEN s.outcome = 'same' AND s.made - 'sources' <> '{{}}' THEN 'changed' ELSE s.outcome END
 FROM import_slice s WHERE r.tenant_id = {tenant} AND r.id > %(after)s AND r.id <= %(until)s AND r.id = s.id
 """
 

@@ -8,10 +8,13 @@ import re
 from collections.abc import Sequence
 from datetime import date
 
+import orjson
+
 from members.actions.members import PROFILE_FIELDS
-from members.models import AttributeDefinition, ConsentPurpose, Identity
+from members.models import AttributeDefinition, ConsentPurpose, Identity, Import, ValueSource
 from members.models.consent import Channel
 
+NONE_BELIEVED = "{}"
 FIELDS = ("external_id", *PROFILE_FIELDS, "first_seen_at")
 OTHER_KINDS = tuple(
     kind for kind in Identity.Kind.values if kind not in {"external_id", "anonymous_id", "email", "phone"}
@@ -94,6 +97,14 @@ def guess_type(values: Sequence[str]) -> str:
     if all(re.fullmatch(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*", value) for value in given):
         return "datetime"
     return "text"
+
+
+def believed_more(job: Import) -> str:
+    """JSON for the statements: for each attribute in the file with an order of sources, those before an import."""
+    names = [str(column["target"])[10:] for column in job.columns if str(column["target"]).startswith("attribute:")]
+    ordered = AttributeDefinition.objects.filter(name__in=names).exclude(source_order=[])
+    imported = ValueSource.IMPORT
+    return orjson.dumps({f"attributes.{one.name}": one.source_order[: one.rank(imported)] for one in ordered}).decode()
 
 
 def attribute_name(header: str) -> str:

@@ -81,7 +81,8 @@ _REMOVE = f"""
 WITH gone AS (
     UPDATE import_slice r SET fate = 'removed' WHERE {_MADE} RETURNING r.member_id
 )
-UPDATE members_member m SET {{blank}} attributes = '{{{{}}}}', updated_at = %(now)s, erased_at = %(now)s
+UPDATE members_member m SET {{blank}} attributes = '{{{{}}}}', attribute_sources = NULL, updated_at = %(now)s,
+    erased_at = %(now)s
 FROM gone WHERE m.tenant_id = {{tenant}} AND m.id = {MEMBERS.format(which="made ? 'member'")} AND m.id = gone.member_id
 RETURNING m.id
 """
@@ -110,6 +111,16 @@ DELETE FROM members_identity WHERE tenant_id = {tenant} AND id = ANY (ARRAY(
         SELECT i.id FROM members_identity i WHERE i.tenant_id = {tenant} AND i.member_id = r.member_id OFFSET 0
     ) i WHERE r.made -> 'identities' @> to_jsonb(i.id) AND r.fate IS DISTINCT FROM 'used_since'
 ))
+"""
+_SOURCES_BACK = f"""
+UPDATE members_member m SET attribute_sources = nullif((m.attribute_sources || b.known) - b.unknown, '{{{{}}}}') FROM (
+    SELECT s.member_id,
+           coalesce(jsonb_object_agg(e.key, e.value) FILTER (WHERE e.value <> 'null'), '{{{{}}}}') AS known,
+           coalesce(array_agg(e.key) FILTER (WHERE e.value = 'null'), '{{{{}}}}') AS unknown
+    FROM import_slice s CROSS JOIN {MEMBER_NOW} CROSS JOIN LATERAL jsonb_each(s.made -> 'sources') e
+    WHERE NOT s.made ? 'member' AND m.sources ->> e.key = 'import' GROUP BY s.member_id
+) b
+WHERE m.tenant_id = {{tenant}} AND m.id = {MEMBERS.format(which="made ? 'sources'")} AND m.id = b.member_id
 """
 _GIVE_ADDRESSES_BACK = f"""
 INSERT INTO members_identity (tenant_id, member_id, kind, value, from_profile, created_at)
@@ -228,6 +239,7 @@ def _take_back(cursor: CursorWrapper, importing: Import, after: int, until: int)
         MemberUpdated(member_id=pk, fields=tuple(sorted({key.partition(".")[0] for key in keys})))
         for pk, keys in cursor.fetchall()
     ]
+    run(cursor, _SOURCES_BACK)
     run(cursor, _GIVE_ADDRESSES_BACK, now=now)
     blank = "".join(f"{name} = NULL, " for name in FIELDS if name != "first_seen_at")
     run(cursor, _REMOVE.replace("{blank}", blank), now=now)
