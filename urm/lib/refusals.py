@@ -30,8 +30,14 @@ def shown(text: str, values: Mapping[str, Any] | None = None) -> str:
     """A stored refusal in the active language."""
     if not text or not values:
         return gettext(text) if text else ""
-    named = {name: gettext(value["text"]) if isinstance(value, dict) else value for name, value in values.items()}
-    return gettext(text) % named
+    return gettext(text) % {name: _named(value) for name, value in values.items()}
+
+
+def _named(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    source = value["text"]
+    return gettext(source)
 
 
 def _source(value: Any) -> Any:
