@@ -1,14 +1,17 @@
 """What this app shows on the home page: what needs a hand, and what has just happened."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from members.admin.extensions import words_of
-from members.models import EventName, InboxEntry, Member, ParkedEvent
+from members.models import EventName, Import, InboxEntry, Member, ParkedEvent
 from urm.audit.models import AuditEntry
 from urm.tenancy.context import require_tenant
 from urm.tenancy.middleware import WorkspaceRequest
@@ -30,6 +33,19 @@ def parked(request: WorkspaceRequest) -> Concern | None:
     count = ParkedEvent.objects.count()
     text = ngettext("event is parked", "events are parked", count)
     return Concern(text, count, reverse("admin:members_parkedevent_changelist")) if count else None
+
+
+@concern("members.view")
+def imports_with_problems(request: WorkspaceRequest) -> Concern | None:
+    """Files of the last days of which rows were left out, or that failed."""
+    recent = Import.objects.filter(created_at__gt=timezone.now() - timedelta(days=7))
+    count = recent.filter(Q(state="failed") | Q(state="done", counts__error__gt=0)).count()
+    text = ngettext(
+        "import of the last 7 days left out rows with problems",
+        "imports of the last 7 days left out rows with problems",
+        count,
+    )
+    return Concern(text, count, reverse("admin:members_import_changelist")) if count else None
 
 
 @concern("members.view")

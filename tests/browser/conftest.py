@@ -149,12 +149,23 @@ class Visitor:
 SignIn = Callable[..., Visitor]
 
 
+@pytest.fixture(scope="package")
+def sessions(live_server_url: str) -> dict[str, Any]:
+    """The session cookie of those who have signed in for a walk, by their e-mail address."""
+    return {}
+
+
 @pytest.fixture
-def sign_in(browser: Browser, live_server_url: str) -> Iterator[SignIn]:
-    """sign_in(email, language="en", width=1280, dark=False) → Visitor"""
+def sign_in(browser: Browser, live_server_url: str, sessions: dict[str, Any]) -> Iterator[SignIn]:
+    """sign_in(email, language="en", width=1280, dark=False) → Visitor
+
+    `again` goes on with the session in which a walk before signed in: for those that leave the session alone.
+    """
     contexts: list[BrowserContext] = []
 
-    def enter(email: str = OWNER, *, language: str = "en", width: int = 1280, dark: bool = False) -> Visitor:
+    def enter(
+        email: str = OWNER, *, language: str = "en", width: int = 1280, dark: bool = False, again: bool = False
+    ) -> Visitor:
         context = browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme="dark" if dark else "light",
@@ -166,11 +177,16 @@ def sign_in(browser: Browser, live_server_url: str) -> Iterator[SignIn]:
         context.add_cookies([{"name": "language", "value": language, "url": live_server_url}])
         User.objects.filter(email=email).update(language="")  # of their own choice nothing is left
         visitor = Visitor(context, live_server_url)
+        if again and email in sessions:
+            context.add_cookies(sessions[email])
+            return visitor
         visitor.open("/login/")
         visitor.page.fill("#id_username", email)
         visitor.page.fill("#id_password", PASSWORD)
         visitor.page.click("form.ui-form button")
         visitor.page.wait_for_url(lambda address: "/login/" not in address)
+        if again:
+            sessions[email] = [one for one in context.cookies() if one["name"] == settings.SESSION_COOKIE_NAME]
         return visitor
 
     yield enter

@@ -6,10 +6,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from members.models import Import
 from tests.browser.conftest import SignIn, Visitor
 from tests.ui.addresses import Address, admin_addresses
 from tests.ui.test_pages import first_row
 from tests.ui.translations import translated
+from urm.jobs.models import Job
+from urm.tenancy.context import tenant_context
 from urm.tenancy.models import Tenant
 
 OUTSIDE = ["/", "/login/", "/password/", "/password/none/none/", "/w/acme/admin/no-such-page/"]
@@ -31,7 +34,18 @@ def pages(workspace: str, app: str) -> list[str]:
         for address in admin_addresses()
         if room(address) == app and address.name != "key_revoke"
     ]
+    paths += [
+        f"/w/{workspace}/admin/{model._meta.app_label}/{model._meta.model_name}/{pk}/change/"
+        for model in (Import, Job)  # whose pages look unlike in each state
+        if app == model._meta.app_label
+        for pk in rows_in_each_state(model, tenant)
+    ]
     return [*paths, *OUTSIDE] if app == "home" else paths
+
+
+def rows_in_each_state(model: type[Import | Job], tenant: Tenant) -> list[int]:
+    with tenant_context(tenant.pk):
+        return list(model.objects.values_list("pk", flat=True).order_by("pk"))
 
 
 def shown_with(visitor: Visitor, path: str) -> int | None:

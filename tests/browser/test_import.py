@@ -1,11 +1,11 @@
 """The import wizard by keyboard alone: file, columns, dry run, import, report, undo."""
 
-import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, expect
 
 from members.models import Import, Member
 from tests.browser.conftest import SignIn, Visitor
+from tests.browser.keyboard import WALKS, choose, choose_file, press, reach
 from urm.tenancy.context import tenant_context
 from urm.tenancy.models import Tenant
 from urm.tenancy.work import drain
@@ -36,18 +36,6 @@ WORDS = {
 }
 
 
-def press(visitor: Visitor, target: Locator) -> None:
-    """Tab until the target has the focus, then Enter."""
-    expect(target).to_be_visible()
-    for _ in range(150):
-        if target.evaluate("node => node === document.activeElement"):
-            break
-        visitor.page.keyboard.press("Tab")
-    else:
-        raise AssertionError(f"{target} cannot be reached with the Tab key")
-    visitor.page.keyboard.press("Enter")
-
-
 def accessible(visitor: Visitor) -> None:
     visitor.page.wait_for_load_state("load")
     violations = Axe().run(visitor.page).response["violations"]
@@ -67,47 +55,43 @@ def work_until(visitor: Visitor, tenant: Tenant, shown: Locator) -> None:
     expect(shown).to_be_visible()
 
 
-@pytest.mark.parametrize(
-    ("workspace", "language", "width", "dark"),
-    [("acme", "en", 1280, False), ("globex", "zh-hans", 390, True)],
-    ids=["en-desktop-light", "zh-phone-dark"],
-)
+@WALKS
 def test_file_is_imported_and_taken_back_by_keyboard(
     sign_in: SignIn, workspace: str, language: str, width: int, dark: bool
 ) -> None:
     words = WORDS[language]
     tenant = Tenant.objects.get(slug=workspace)
-    visitor = sign_in(f"marketer@{workspace}.example.com", language=language, width=width, dark=dark)
+    visitor = sign_in(f"marketer@{workspace}.example.com", language=language, width=width, dark=dark, again=True)
     page = visitor.page
     visitor.open(f"/w/{workspace}/admin/members/import/add/")
     accessible(visitor)
     content = f"会员编号,邮箱,喜好\nwalk-{width},walk{width}@example.com,茶\nwalk-x,nobody,茶\n".encode("gb18030")
-    page.set_input_files("input[type=file]", {"name": "walk.csv", "mimeType": "text/csv", "buffer": content})
-    press(visitor, page.get_by_role("button", name=words["upload"]))
+    file = {"name": f"walk-{width}.csv", "mimeType": "text/csv", "buffer": content}
+    choose_file(page, page.locator("input[type=file]"), file)
+    press(page, page.get_by_role("button", name=words["upload"]))
     page.wait_for_url("**/mapping/")
     accessible(visitor)
-    choice = page.locator("#id_target_2")
-    choice.focus()
-    choice.select_option("new attribute")
+    choose(page, page.locator("#id_target_2"), "new attribute")
     expect(page.locator("#id_name_2")).to_be_visible()
-    page.locator("#id_name_2").focus()
+    reach(page, page.locator("#id_name_2"))
+    page.keyboard.press("Control+a")
     page.keyboard.type("likes")
-    press(visitor, page.get_by_role("button", name=words["check"]))
+    press(page, page.get_by_role("button", name=words["check"]))
     page.wait_for_url("**/change/")
     expect(page.locator("progress")).to_be_visible()
     accessible(visitor)
     work_until(visitor, tenant, page.get_by_text(words["problem"]).first)
     accessible(visitor)
-    press(visitor, page.locator("main, #content").get_by_role("button", name=words["import"], exact=True))
-    press(visitor, page.locator("#import-run .ui-button-primary"))
+    press(page, page.locator("main, #content").get_by_role("button", name=words["import"], exact=True))
+    press(page, page.locator("#import-run .ui-button-primary"))
     work_until(visitor, tenant, page.locator(".ui-big", has_text=words["done"]))
     accessible(visitor)
     with tenant_context(tenant.pk):
         assert Member.objects.get(external_id=f"walk-{width}").attributes == {"likes": "茶"}
-    press(visitor, page.get_by_role("button", name=words["undo"]))
-    press(visitor, page.locator("#import-undo .ui-button-danger"))
+    press(page, page.get_by_role("button", name=words["undo"]))
+    press(page, page.locator("#import-undo .ui-button-danger"))
     work_until(visitor, tenant, page.locator(".ui-big", has_text=words["undone"]))
     accessible(visitor)
     with tenant_context(tenant.pk):
         assert not Member.objects.filter(external_id=f"walk-{width}").exists()
-        assert Import.objects.filter(name="walk.csv", state="undone").count() == 1
+        assert Import.objects.filter(name=f"walk-{width}.csv", state="undone").count() == 1

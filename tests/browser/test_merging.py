@@ -1,13 +1,14 @@
-"""Merging two members and taking it back by keyboard alone: on a desktop in English, on a phone in Chinese."""
+"""Merging two members and taking it back by keyboard alone: in both languages, on a desktop and on a phone."""
 
 import os
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 
 from members.models import Member
 from tests.browser.conftest import SignIn, Visitor
+from tests.browser.keyboard import WALKS, follow, reach
 from urm.tenancy.context import tenant_context
 from urm.tenancy.models import Tenant
 
@@ -15,23 +16,6 @@ WORDS = {
     "en": {"merge…": "Merge…", "merge": "Merge", "unmerge": "Un-merge", "own": "is a member of its own again"},
     "zh-hans": {"merge…": "合并…", "merge": "合并", "unmerge": "取消合并", "own": "已恢复为独立会员"},
 }
-_FOCUSED = "element => element === document.activeElement"
-
-
-def reach(visitor: Visitor, target: Locator) -> None:
-    """Tab until the target has the focus, as somebody without a mouse would."""
-    for _step in range(250):
-        if target.evaluate(_FOCUSED):
-            break
-        visitor.page.keyboard.press("Tab")
-    assert target.evaluate(_FOCUSED), "the keyboard does not get there"
-
-
-def follow(visitor: Visitor, target: Locator) -> None:
-    """Go where a link or button leads."""
-    reach(visitor, target)
-    with visitor.page.expect_navigation(wait_until="load"):
-        visitor.page.keyboard.press("Enter")
 
 
 def looked_at(visitor: Visitor, name: str) -> None:
@@ -42,11 +26,7 @@ def looked_at(visitor: Visitor, name: str) -> None:
         visitor.page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 
 
-@pytest.mark.parametrize(
-    ("workspace", "language", "width", "dark"),
-    [("acme", "en", 1280, False), ("globex", "zh-hans", 390, True)],
-    ids=["desktop-light-en", "phone-dark-zh"],
-)
+@WALKS
 def test_member_is_merged_and_unmerged_by_keyboard(
     sign_in: SignIn, workspace: str, language: str, width: int, dark: bool
 ) -> None:
@@ -54,27 +34,27 @@ def test_member_is_merged_and_unmerged_by_keyboard(
     with tenant_context(Tenant.objects.get(slug=workspace).pk):
         member = Member.objects.get(external_id="C0001")
         other = Member.objects.get(external_id="OLD-1")
-    visitor = sign_in(language=language, width=width, dark=dark)
+    visitor = sign_in(language=language, width=width, dark=dark, again=True)
     page = visitor.page
     visitor.open(f"/w/{workspace}/admin/members/member/{member.pk}/change/")
-    follow(visitor, page.get_by_role("link", name=words["merge…"]))
-    looked_at(visitor, f"choose-{language}")
-    follow(visitor, page.locator(f"a[href='?other={other.pk}']"))
-    looked_at(visitor, f"preview-{language}")
+    follow(page, page.get_by_role("link", name=words["merge…"]))
+    looked_at(visitor, f"choose-{language}-{width}")
+    follow(page, page.locator(f"a[href='?other={other.pk}']"))
+    looked_at(visitor, f"preview-{language}-{width}")
     row = page.locator("tr").filter(has=page.locator("input[name='take city']"))
-    reach(visitor, row.locator("input[value=survivor]"))
+    reach(page, row.locator("input[value=survivor]"))
     page.keyboard.press("ArrowRight")
     expect(row.locator("input[value=other]")).to_be_checked()
-    follow(visitor, page.get_by_role("button", name=words["merge"], exact=True))
+    follow(page, page.get_by_role("button", name=words["merge"], exact=True))
     expect(page.get_by_text(member.last_name or "").first).to_be_visible()
     with tenant_context(Tenant.objects.get(slug=workspace).pk):
         other.refresh_from_db()
         merged = Member.objects.get(pk=member.pk)
         assert (other.merged_into_id, merged.city, merged.first_name) == (member.pk, "Boston", member.first_name)
-    looked_at(visitor, f"merged-{language}")
-    follow(visitor, page.get_by_role("link", name=words["unmerge"]).first)
-    looked_at(visitor, f"unmerge-{language}")
-    follow(visitor, page.get_by_role("button", name=words["unmerge"], exact=True))
+    looked_at(visitor, f"merged-{language}-{width}")
+    follow(page, page.get_by_role("link", name=words["unmerge"]).first)
+    looked_at(visitor, f"unmerge-{language}-{width}")
+    follow(page, page.get_by_role("button", name=words["unmerge"], exact=True))
     expect(page.get_by_text(words["own"])).to_be_visible()
     with tenant_context(Tenant.objects.get(slug=workspace).pk):
         other.refresh_from_db()
@@ -90,7 +70,7 @@ def test_member_is_merged_and_unmerged_by_keyboard(
 def test_duplicates_and_identities_are_shown(
     sign_in: SignIn, workspace: str, language: str, width: int, dark: bool
 ) -> None:
-    visitor = sign_in(language=language, width=width, dark=dark)
+    visitor = sign_in(language=language, width=width, dark=dark, again=True)
     visitor.open(f"/w/{workspace}/admin/members/duplicatecandidate/")
     expect(visitor.page.get_by_text("person1@example.com")).to_be_visible()
     looked_at(visitor, f"duplicates-{language}")

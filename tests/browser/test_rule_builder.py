@@ -4,12 +4,12 @@ import json
 import re
 from typing import Any
 
-import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 from segments.queries.trial import try_rule
 from tests.browser.conftest import SignIn, Visitor
+from tests.browser.keyboard import WALKS, choose, reach
 from urm.rules.workspace import current_names
 from urm.tenancy.context import tenant_context
 from urm.tenancy.models import Tenant
@@ -33,24 +33,6 @@ WORDS = {
 }
 
 
-def tab_to(page: Page, target: Locator, *, back: bool = False) -> None:
-    """Press Tab until the element has the focus, as somebody without a mouse does."""
-    for _press in range(150):
-        page.keyboard.press("Shift+Tab" if back else "Tab")
-        if target.evaluate("node => node === document.activeElement"):
-            return
-    raise AssertionError(f"{target} is not reached with Tab")
-
-
-def choose(page: Page, field: Locator, value: str) -> None:
-    """Arrow down a list until the value is chosen."""
-    for _press in range(40):
-        if field.input_value() == value:
-            return
-        page.keyboard.press("ArrowDown")
-    raise AssertionError(f"{value} is not in the list")
-
-
 def field(page: Page, item: int, name: str) -> Locator:
     """A field of a condition, by what the checker calls it."""
     return page.locator(".rb-leaf").nth(item).locator(f"[data-field='{name}']")
@@ -71,41 +53,37 @@ def new_segment(visitor: Visitor, workspace: str = "acme") -> Page:
     return visitor.page
 
 
-@pytest.mark.parametrize(
-    ("workspace", "language", "width", "dark"),
-    [("acme", "en", 1280, False), ("globex", "zh-hans", 390, True)],
-    ids=["desktop-light-en", "phone-dark-zh"],
-)
+@WALKS
 def test_rule_is_built_broken_and_mended_by_keyboard(
     sign_in: SignIn, workspace: str, language: str, width: int, dark: bool
 ) -> None:
-    words = WORDS[language]
-    visitor = sign_in(language=language, width=width, dark=dark)
+    words, name = WORDS[language], f"Regulars at {width}"
+    visitor = sign_in(language=language, width=width, dark=dark, again=True)
     page = new_segment(visitor, workspace)
-    tab_to(page, page.locator("[name=name]"))
-    page.keyboard.insert_text(f"Regulars {language}")
+    reach(page, page.locator("[name=name]"))
+    page.keyboard.insert_text(name)
 
     # Bought at least three times in the last 90 days.
-    tab_to(page, page.locator(".rb-tree > .rb-foot button").first)
+    reach(page, page.locator(".rb-tree > .rb-foot button").first)
     page.keyboard.press("Enter")
     expect(field(page, 0, "fact")).to_be_focused()
     choose(page, field(page, 0, "fact"), "event")
-    tab_to(page, field(page, 0, "name"))
+    reach(page, field(page, 0, "name"))
     choose(page, field(page, 0, "name"), "purchase")
-    tab_to(page, field(page, 0, "value"))
+    reach(page, field(page, 0, "value"))
     page.keyboard.press("Control+a")
     page.keyboard.type("3")
-    tab_to(page, field(page, 0, "window"))
+    reach(page, field(page, 0, "window"))
     choose(page, field(page, 0, "window"), "days")
-    tab_to(page, field(page, 0, "window.days"))
+    reach(page, field(page, 0, "window.days"))
     page.keyboard.press("Control+a")
     page.keyboard.type("90")
 
     # And without the tag: found by typing, turned round with “n” on the handle.
-    tab_to(page, page.locator(".rb-tree > .rb-foot button").first)
+    reach(page, page.locator(".rb-tree > .rb-foot button").first)
     page.keyboard.press("Enter")
     choose(page, field(page, 1, "fact"), "tag")
-    tab_to(page, field(page, 1, "name"))
+    reach(page, field(page, 1, "name"))
     if field(page, 1, "name").get_attribute("role") == "combobox":
         page.keyboard.type("VIP")
         expect(page.get_by_role("option", name="VIP", exact=True)).to_be_visible()
@@ -115,7 +93,7 @@ def test_rule_is_built_broken_and_mended_by_keyboard(
     else:
         choose(page, field(page, 1, "name"), "VIP")
     handle = page.locator(".rb-leaf").nth(1).locator("[data-handle]")
-    tab_to(page, handle, back=True)
+    reach(page, handle, back=True)
     page.keyboard.press("n")
     expect(page.locator(".rb-leaf").nth(1).locator(".rb-not")).to_have_attribute("aria-pressed", "true")
     assert written(page) == RULE
@@ -133,7 +111,7 @@ def test_rule_is_built_broken_and_mended_by_keyboard(
     expect(page.locator("[data-rule-sample] li")).to_have_count(min(10, trial.count))
 
     # Moving keeps the focus and is announced; so is what cannot be moved.
-    tab_to(page, page.locator(".rb-leaf").first.locator("[data-handle]"), back=True)
+    reach(page, page.locator(".rb-leaf").first.locator("[data-handle]"), back=True)
     page.keyboard.press("ArrowDown")
     expect(page.locator("[data-rule-live]")).to_have_text(words["moved"])
     expect(page.locator(".rb-leaf").nth(1).locator("[data-handle]")).to_be_focused()
@@ -142,7 +120,7 @@ def test_rule_is_built_broken_and_mended_by_keyboard(
     assert written(page) == RULE
 
     # Broken: the very field says so, and mended it is gone.
-    tab_to(page, field(page, 0, "value"), back=True)
+    reach(page, field(page, 0, "value"), back=True)
     page.keyboard.press("End")
     page.keyboard.type("x")
     problem = page.locator(".rb-leaf").first.locator(".rb-problems")
@@ -155,9 +133,9 @@ def test_rule_is_built_broken_and_mended_by_keyboard(
     expect(page.locator("[data-rule-count]")).to_have_text(str(trial.count))
     assert (visitor.overflow(), visitor.complaints) == (0, [])
 
-    tab_to(page, page.locator("form.ui-editor button.ui-button-primary"))
+    reach(page, page.locator("form.ui-editor button.ui-button-primary"))
     page.keyboard.press("Enter")
-    expect(page.locator(".ui-panel-title").first).to_have_text(f"Regulars {language}")
+    expect(page.locator(".ui-panel-title").first).to_have_text(name)
 
 
 def test_parts_are_dragged_copied_and_undone(sign_in: SignIn) -> None:

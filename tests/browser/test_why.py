@@ -2,13 +2,12 @@
 
 import re
 
-import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from segments.models import Segment
 from tests.browser.conftest import SignIn
-from tests.browser.test_rule_builder import tab_to
+from tests.browser.keyboard import WALKS, reach
 from urm.tenancy.context import tenant_context
 from urm.tenancy.models import Tenant
 
@@ -24,19 +23,15 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("workspace", "language", "width", "dark"),
-    [("acme", "en", 1280, False), ("globex", "zh-hans", 390, True)],
-    ids=["desktop-light-en", "phone-dark-zh"],
-)
+@WALKS
 def test_reasons_are_found_by_keyboard(sign_in: SignIn, workspace: str, language: str, width: int, dark: bool) -> None:
     words = WORDS[language]
-    visitor = sign_in(language=language, width=width, dark=dark)
+    visitor = sign_in(language=language, width=width, dark=dark, again=True)
     page = visitor.page
     with tenant_context(Tenant.objects.get(slug=workspace).pk):
         segment = Segment.objects.get(name="Lapsing big spenders").pk
     visitor.open(f"/w/{workspace}/admin/segments/segment/{segment}/change/")
-    tab_to(page, page.get_by_role("link", name=words["why"]))
+    reach(page, page.get_by_role("link", name=words["why"]))
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("/why/$"))
 
@@ -48,7 +43,7 @@ def test_reasons_are_found_by_keyboard(sign_in: SignIn, workspace: str, language
     expect(rows).to_have_count(20)
     inside = rows.filter(has=page.get_by_text(words["in"], exact=True)).first
     assert Axe().run(page).response["violations"] == []
-    tab_to(page, inside.get_by_role("link"))
+    reach(page, inside.get_by_role("link"))
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"\?member="))
     expect(page.locator(".ui-why strong").filter(has_text=re.compile(f"^{words['met']}$"))).to_have_count(2)
@@ -59,7 +54,7 @@ def test_reasons_are_found_by_keyboard(sign_in: SignIn, workspace: str, language
     # The event that decided it stands first in the timeline it leads to.
     link = page.locator(".ui-why a").first
     name = link.text_content()
-    tab_to(page, link)
+    reach(page, link)
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/change/\?before=.*#timeline$"))
     expect(page.locator(".ui-timeline li").first).to_contain_text(name or "")

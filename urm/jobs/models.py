@@ -57,7 +57,9 @@ class Job(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind_label}: {self.label}" if self.label else self.kind_label
+        if not self.label:
+            return self.kind_label
+        return gettext("%(kind)s: %(name)s") % {"kind": self.kind_label, "name": self.label}
 
     @property
     def kind_label(self) -> str:

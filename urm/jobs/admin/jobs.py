@@ -1,5 +1,6 @@
 """The list of jobs, and what pages ask of one job while it runs."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -8,8 +9,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -18,11 +20,20 @@ from urm.jobs.actions import cancel_job, retry_job
 from urm.jobs.files import downloadable, link_to
 from urm.jobs.kinds import kind_of
 from urm.jobs.models import Job
+from urm.tenancy.middleware import WorkspaceRequest
 from urm.tenancy.models import User
 from urm.ui.admin import Empty, Entry, ModelAdmin, actor_column
+from urm.ui.attention import Concern, concern
 from urm.ui.components import Progress
 from urm.ui.confirming import ask_to_confirm, is_confirmed
 from urm.ui.formats import number
+
+
+@concern("workspace.view")
+def failed_jobs(request: WorkspaceRequest) -> Concern | None:
+    count = Job.objects.filter(state=Job.State.FAILED, created_at__gt=timezone.now() - timedelta(days=7)).count()
+    text = ngettext("job failed in the last 7 days", "jobs failed in the last 7 days", count)
+    return Concern(text, count, f"{reverse('admin:jobs_job_changelist')}?state__exact=failed") if count else None
 
 
 @admin.register(Job)

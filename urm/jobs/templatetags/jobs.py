@@ -7,6 +7,7 @@ from django.template.context import RequestContext
 from django.urls import reverse
 
 from urm.jobs.access import may_change_job
+from urm.jobs.files import downloadable
 from urm.jobs.kinds import kind_of
 from urm.jobs.models import Job
 
@@ -23,6 +24,7 @@ def job_progress(context: RequestContext, job: Job) -> dict[str, Any]:
         "place": kind.url(job) if kind and kind.url else "",
         "poll": reverse("admin:job_progress", args=[job.pk]) if job.is_open else "",
         "may_change": may_change_job(request, job),
+        "file": downloadable(job.result["file_id"]) if job.result.get("file_id") else None,
         "here": request.get_full_path(),
         "csrf_token": context.get("csrf_token"),
     }

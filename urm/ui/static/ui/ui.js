@@ -74,9 +74,10 @@
   };
   const roles = [["tbody, thead", "rowgroup"], ["tr", "row"], ["thead th", "columnheader"],
     ["tbody th", "rowheader"], ["td", "cell"]];
+  const phone = matchMedia("(max-width: 640px)");
   const stack = () => {
     for (const table of document.querySelectorAll(".ui-scroll > .ui-table")) {
-      if (!table.tHead || innerWidth > 640 || table.classList.contains("ui-stacked")) continue;
+      if (!table.tHead || !phone.matches || table.classList.contains("ui-stacked")) continue;
       if (table.scrollWidth <= table.parentElement.clientWidth + 1) continue;
       const labels = [...table.tHead.rows[0].cells].map(words);
       for (const row of table.tBodies[0].rows)
@@ -87,7 +88,7 @@
     }
   };
   stack();
-  addEventListener("resize", stack);
+  phone.addEventListener("change", stack);
   document.addEventListener("toggle", stack, true);
 
   // --- lists: columns of figures stand at the right
