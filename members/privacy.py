@@ -1,16 +1,24 @@
 """What this app knows of people: who they are, what they allow, what they did."""
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
+from django.db import connection
+from django.db.models import Q, Sum
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from members.models import Identity, ImportRow, InboxEntry, ParkedEvent
+from members.models import EventName, Identity, Import, ImportRow, InboxEntry, ParkedEvent
+from urm.jobs.files import delete_content
+from urm.jobs.models import File
 from urm.privacy import BLANK, DROP, Forget, Person, Table, declare
-from urm.privacy.registry import LookUp, execute
+from urm.privacy.registry import LookUp, anywhere, execute
 from urm.privacy.retention import Retention, counting, keep_for_a_time, running
+from urm.privacy.searching import Search, search_in_slices, search_the_rest
+from urm.tenancy.context import require_tenant
 
 
 def _forget_in_inbox(person: Person) -> None:
@@ -39,33 +47,104 @@ def _is_of(item: dict[str, Any], person: Person, own: Container[tuple[Any, Any]]
     return person.is_mentioned_in(orjson.dumps(item).decode())
 
 
+_SLICE_OF_LOG = """
+WITH s AS (
+    SELECT received_at, id FROM members_event
+    WHERE tenant_id = {tenant} AND received_at >= %(at)s AND (received_at, id) > (%(at)s, %(id)s)
+    ORDER BY received_at, id LIMIT %(limit)s
+)
+SELECT received_at::text, id, (SELECT count(*) FROM s) FROM s ORDER BY received_at DESC, id DESC LIMIT 1
+"""
+_IN_SLICE = """
+e.tenant_id = {tenant} AND e.received_at >= %(at)s AND e.received_at <= %(to_at)s
+AND (e.received_at, e.id) > (%(at)s, %(id)s) AND (e.received_at, e.id) <= (%(to_at)s, %(to_id)s)
+"""
+# LIKE over lower case looks at three times as many rows a second as a pattern, which has few to look at behind CASE.
+_STRIKE_ADDRESSES = f"""
+UPDATE members_event e SET properties = regexp_replace(properties::text, %(pattern)s, '…', 'gi')::jsonb
+WHERE {_IN_SLICE} AND CASE WHEN lower(properties::text) LIKE ANY(%(like)s) THEN properties::text ~* %(pattern)s END
+"""
+_STRIKE_NAMES = f"""
+UPDATE members_event e SET properties = (
+    SELECT jsonb_object_agg(key, CASE WHEN key = ANY(p.keys)
+        THEN regexp_replace(value::text, %(pattern)s, '…', 'gi')::jsonb ELSE value END)
+    FROM jsonb_each(e.properties))
+FROM (SELECT event_id, array_agg(name) AS keys FROM members_eventproperty WHERE tenant_id = {{tenant}} AND personal
+      GROUP BY event_id) p
+WHERE {_IN_SLICE} AND e.name_id = p.event_id AND lower(e.properties::text) LIKE ANY(%(like)s)
+  AND EXISTS (SELECT FROM jsonb_each(e.properties) WHERE key = ANY(p.keys) AND value::text ~* %(pattern)s)
+"""
+
+
+def _search_log(people: Sequence[Person], after: Any, limit: int) -> tuple[Any, int, bool]:
+    """Strike out what others' events say of the people: addresses anywhere, names in personal properties only, where
+    they can mean nobody else."""
+    at, pk = after or ("-infinity", 0)
+    place: dict[str, Any] = {"at": at, "id": pk, "limit": limit}
+    with connection.cursor() as db:
+        db.execute(_SLICE_OF_LOG.format(tenant=require_tenant()), place)
+        found = db.fetchone()
+        if found is None:
+            return after, 0, False
+        place |= {"to_at": found[0], "to_id": found[1]}
+        for statement, words, before, behind in (
+            (_STRIKE_ADDRESSES, {word for one in people for word in one.addresses}, r"[\w.+-]", r"[\w-]"),
+            (_STRIKE_NAMES, {word for one in people for word in one.words}, "[A-Za-z0-9]", "[A-Za-z0-9]"),
+        ):
+            if words:
+                written = sorted(orjson.dumps(word).decode()[1:-1] for word in words)
+                pattern = rf"(?<!{before})({'|'.join(re.escape(word) for word in written)})(?!{behind})"
+                like = _like(written)
+                db.execute(statement.format(tenant=require_tenant()), {**place, "pattern": pattern, "like": like})
+    return [found[0], found[1]], found[2], found[2] == limit
+
+
+def _like(words: Iterable[str]) -> list[str]:
+    """For lower(…) LIKE: databases with the collation C know the small letters of ASCII only."""
+    small = {"".join(one.lower() if one.isascii() else one for one in word) for word in words}
+    return [anywhere(word) for word in sorted(small | {word.lower() for word in small})]
+
+
+def _size_of_log() -> int:
+    return EventName.objects.aggregate(all=Sum("count"))["all"] or 0
+
+
 def _forget_in_log(person: Person) -> None:
-    """The person's own events lose their properties; what others' events say of the person is struck out."""
+    """The person's own events lose all their properties, personal or not: free text says what nobody declared. What
+    others' events say of the person is struck out."""
     execute(
         "UPDATE members_event SET properties = '{{}}' WHERE tenant_id = {tenant} AND member_id = ANY({members})", person
     )
-    if person.addresses:
-        written = [re.escape(orjson.dumps(address).decode()[1:-1]) for address in person.addresses]
-        execute(
-            "UPDATE members_event SET properties = regexp_replace(properties::text, %(pattern)s, '…', 'gi')::jsonb "
-            "WHERE tenant_id = {tenant} AND properties::text ILIKE ANY({addresses}) "
-            "AND properties::text ~* %(pattern)s",
-            person,
-            pattern=rf"(?<![\w.+-])({'|'.join(written)})(?![\w-])",
-        )
+    search_the_rest("members_event", person)
+
+
+_IMPORT_ROWS = """
+SELECT id, concat_ws(' ', key, "values", identities, tags, consents, raw, problems, before, after, made)
+FROM members_importrow WHERE tenant_id = {tenant} AND id > %(after)s AND id <= %(until)s
+AND lower(concat_ws(' ', key, "values", identities, tags, consents, raw, problems, before, after, made))
+    LIKE ANY(%(like)s)
+"""
+
+
+def _search_import_rows(people: Sequence[Person], after: Any, limit: int) -> tuple[Any, int, bool]:
+    """Rows of files that mention the people go: on their way in, or kept for an undo."""
+    ids = list(ImportRow.objects.filter(pk__gt=after or 0).order_by("pk").values_list("pk", flat=True)[:limit])
+    if not ids:
+        return after, 0, False
+    words = sorted({orjson.dumps(word).decode()[1:-1] for one in people for word in one.addresses})
+    if words:
+        with connection.cursor() as db:
+            given = {"after": after or 0, "until": ids[-1], "like": _like(words)}
+            db.execute(_IMPORT_ROWS.format(tenant=require_tenant()), given)
+            rows = [pk for pk, text in db.fetchall() if any(one.is_mentioned_in(text) for one in people)]
+        ImportRow.objects.filter(pk__in=rows).delete()
+    return ids[-1], len(ids), len(ids) == limit
 
 
 def _forget_in_imports(person: Person) -> None:
-    """Rows of files on their way in or kept for an undo; the samples that mapping shows."""
-    found = execute(
-        "SELECT id, coalesce(member_id = ANY({members}), false), concat_ws(' ', key, \"values\", identities, consents, "
-        "raw, problems, before, after, made) FROM members_importrow "
-        "WHERE tenant_id = {tenant} AND (member_id = ANY({members}) "
-        "OR concat_ws(' ', key, \"values\", identities, raw, problems, before, after) ILIKE ANY({addresses}))",
-        person,
-    )
-    rows = [pk for pk, own, text in found if own or person.is_mentioned_in(text)]
-    ImportRow.objects.filter(pk__in=rows).delete()
+    """Rows that were about the person, what the search has not seen yet; the samples that mapping shows."""
+    ImportRow.objects.filter(member_id__in=person.ids).delete()
+    search_the_rest("members_importrow", person)
     if person.words:
         words = "|".join(re.escape(orjson.dumps(word).decode()[1:-1]) for word in person.words)
         execute(
@@ -302,6 +381,46 @@ declare(
         hidden="tenant_id search_text",
         erase=BLANK,
     ),
+)
+
+
+def _size_of_import_rows() -> int:
+    return ImportRow.objects.count()  # asked of the workspace that is current then
+
+
+search_in_slices(Search("members_event", step=_search_log, size=_size_of_log))
+search_in_slices(Search("members_importrow", step=_search_import_rows, size=_size_of_import_rows))
+
+
+def _old_imports(before: datetime) -> Any:
+    """Finished imports that still have a file, a list of problems, or rows for an undo."""
+    files = File.objects.values("pk")
+    return Import.objects.filter(
+        Q(file_id__in=files) | Q(error_file_id__in=files) | Q(undo_until__gt=timezone.now()),
+        created_at__lt=before,
+        state__in=("done", "failed", "cancelled", "undone"),
+    )
+
+
+def _let_imports_go(before: datetime, limit: int) -> int:
+    """The rows go by the nightly round of imports that cannot be undone any more."""
+    old = list(_old_imports(before).order_by("pk")[:limit])
+    for job in old:
+        for file in File.objects.filter(pk__in=[pk for pk in (job.file_id, job.error_file_id) if pk]):
+            delete_content(file)
+        Import.objects.filter(pk=job.pk, undo_until__gt=timezone.now()).update(undo_until=timezone.now())
+    return len(old)
+
+
+keep_for_a_time(
+    Retention(
+        "import_files",
+        label=_("Files of imports"),
+        effect=_("Uploaded files, their lists of problems and the way back. Without a period they go after 30 days."),
+        count=lambda before: _old_imports(before).count(),
+        remove=_let_imports_go,
+        least_days=1,
+    )
 )
 
 _LAST_SEEN = """

@@ -9,19 +9,20 @@ from django.utils.translation import gettext_lazy as _
 
 from members.actions import (
     compare_if_requested,
-    erase_member,
     expire_tags,
     let_go,
     next_tag_expiry,
     send_confirmations,
     wake_at_night,
 )
+from members.actions.erasure import KIND, forget_search, search_for_pending, start_erasures
 from members.actions.imports.checking import check_step, end_check
 from members.actions.imports.running import delete_old_rows, end_run, run_step
 from members.actions.imports.undoing import end_undo, undo_step
 from members.consumers import reactions
 from members.consumers.absorb import absorb
-from members.models import Confirmation, Member, RetentionPeriod
+from members.models import Confirmation, RetentionPeriod
+from urm.jobs.actions import step_job
 from urm.jobs.kinds import register_job
 from urm.jobs.models import Job
 from urm.tenancy.work import register_work, wake
@@ -57,12 +58,19 @@ def compare() -> bool:
 
 @register_work("erase", queue="slow")
 def erase() -> bool:
-    """Erase one member who asked for it."""
-    member = Member.objects.filter(erasure_requested_at__isnull=False, erased_at=None).first()
-    if member is None:
-        return False
-    erase_member(member=member)
-    return True
+    """Step the job that erases whoever asked for it, starting one if need be."""
+    job = start_erasures()
+    return job is not None and step_job(job=job)
+
+
+register_job(
+    KIND,
+    label=_("Erasure"),
+    view="members.erase",
+    change="members.erase",
+    url=lambda job: reverse("admin:members_erasure_changelist"),
+    on_end=forget_search,
+)(search_for_pending)
 
 
 @register_work("members.confirmations", queue="send")

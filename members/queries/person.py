@@ -9,7 +9,7 @@ from django.apps import apps
 from django.db import connection
 from django.utils.text import capfirst
 
-from members.models import AttributeDefinition, Identity, Member, Suppression
+from members.models import AttributeDefinition, EventProperty, Identity, Member, Suppression
 from urm.privacy import Person, Table, declared_tables
 from urm.privacy.registry import execute
 
@@ -93,7 +93,27 @@ def _section(table: Table, person: Person) -> Section:
     )
     labels = _labels(table, columns)
     rows = [orjson.loads(row) for (row,) in found]
+    if table.name == "members_event":
+        _leave_out_others(rows, person)
     return Section(table.name, capfirst(str(table.title)), labels, rows)
+
+
+def _leave_out_others(events: list[dict[str, Any]], person: Person) -> None:
+    """A personal property of one's own event may hold somebody else's address (“friend”): that is not given out."""
+    personal = set(EventProperty.objects.filter(personal=True).values_list("event__name", "name"))
+    places = [
+        (event["properties"], key)
+        for event in events
+        for key, value in event["properties"].items()
+        if isinstance(value, str) and (event["name_id"], key) in personal
+    ]
+    values = {spelling for held, key in places for spelling in (held[key], held[key].lower())}
+    others = set(
+        Identity.objects.filter(value__in=values).exclude(member_id__in=person.ids).values_list("value", flat=True)
+    )
+    for held, key in places:
+        if held[key] in others or held[key].lower() in others:
+            held[key] = "…"
 
 
 def _value(table: Table, column: str) -> str:

@@ -3,9 +3,11 @@
 import json
 import logging
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.files.storage import storages
 from django.core.management import call_command
 from django.db import connection
@@ -24,12 +26,17 @@ from members.actions import (
     request_erasure,
     suppress_address,
 )
+from members.actions.erasure import start_erasures
 from members.models import (
     ConsentRecord,
     DailyCount,
     Erasure,
     Event,
+    EventName,
+    EventProperty,
     Identity,
+    Import,
+    ImportRow,
     InboxEntry,
     Member,
     ParkedEvent,
@@ -41,8 +48,10 @@ from tests.privacy.test_registry import _COLUMNS
 from tests.rest.client import ApiClient, make_key
 from urm.audit.actions import record
 from urm.audit.models import AuditEntry
+from urm.jobs.actions import step_job
 from urm.jobs.files import CSV, fill, new_file
 from urm.jobs.models import File, Job
+from urm.privacy.searching import searches
 from urm.tenancy.models import Tenant
 from urm.tenancy.roles import SCOPES
 from urm.tenancy.work import drain
@@ -124,6 +133,7 @@ def plant(acme: Tenant) -> Member:
     fill(file, [f"id,name\n1,{NAME}\n".encode()])
     Job.objects.create(kind="x", label=EMAIL, state="done", parameters={"search": EMAIL}, started_by_kind="system")
     drain(acme.pk)
+    plant_in_files(file)
     # What is still on its way when the erasure comes.
     accept_events([canonical_event({**event, "event_id": "later"}, trusted=True, now=timezone.now())])
     stranger = {"external_id": "stranger", "name": "refer", "properties": {"friend": EMAIL}}
@@ -135,13 +145,52 @@ def plant(acme: Tenant) -> Member:
     return member
 
 
+def plant_in_files(upload: File) -> None:
+    """In an import with its rows and list of problems, an export, and what jobs were asked for and told."""
+    problems = new_file(name="problems.csv", content_type=CSV, capability="members.change", keep=timedelta(days=7))
+    fill(problems, [f"row,problem\n1,{EMAIL} is no phone number\n".encode()])
+    columns = [{"header": "mail", "samples": [EMAIL, NAME], "target": "email"}]
+    importing = Import.objects.create(
+        name=f"list of {NAME}.csv", state="done", columns=columns, file_id=upload.pk, error_file_id=problems.pk
+    )
+    nobody = {"import_id": importing.pk, "values": {}, "identities": []}
+    ImportRow.objects.bulk_create(
+        [
+            ImportRow(pk=(importing.pk << 32) + 1, **(nobody | {"values": {"email": EMAIL, "first_name": "Zebulon"}})),
+            ImportRow(pk=(importing.pk << 32) + 2, **nobody, raw=[MENTION], problems=[EMAIL], outcome="error"),
+            ImportRow(pk=(importing.pk << 32) + 3, **nobody, tags=[f"friend of {EMAIL}"]),
+            ImportRow(pk=(importing.pk << 32) + 4, **nobody, key="neighbour"),
+        ]
+    )
+    export = new_file(name="members.csv", content_type=CSV, capability="members.export", keep=timedelta(days=7))
+    fill(export, [f"email\n{EMAIL}\n".encode()])
+    Job.objects.create(
+        kind="export",
+        label=NAME,
+        state="done",
+        parameters={"query": {"q": [EMAIL]}},
+        position={"file": export.pk, "after": [EMAIL]},
+        message_values={"name": EMAIL},
+        result={"file_id": export.pk, "said": MENTION},
+        started_by_kind="system",
+    )
+
+
 @pytest.fixture
 def planted(in_acme: Tenant, caplog: pytest.LogCaptureFixture) -> Member:
     caplog.set_level(logging.DEBUG)
     return plant(in_acme)
 
 
+def everything_in_files(tenant: Tenant) -> bytes:
+    """All that the file storage holds of a workspace, whether a row knows of it or not."""
+    store: Any = settings.STORAGES["files"]
+    folder = Path(store["OPTIONS"]["location"]) / str(tenant.pk)
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
 def test_person_is_planted_where_people_can_get_to(planted: Member) -> None:
+    assert [word for word in (EMAIL, NAME) if word.encode() not in everything_in_files(planted.tenant)] == []
     tables = {table for table, _column, _word in found_in_database(WORDS)}
     assert tables >= {
         "audit_auditentry",
@@ -155,6 +204,8 @@ def test_person_is_planted_where_people_can_get_to(planted: Member) -> None:
         "members_consentrecord",
         "members_event",
         "members_identity",
+        "members_import",
+        "members_importrow",
         "members_inboxentry",
         "members_member",
         "members_parkedevent",
@@ -174,6 +225,10 @@ def test_erased_person_is_found_nowhere(
     )
     # The database's own debug log of statements is off in production; what the platform says is not.
     assert [word for word in WORDS if word in logged] == []
+    assert [word for word in WORDS if word.encode() in everything_in_files(in_acme)] == []
+    assert ImportRow.objects.values_list("key", flat=True).get() == "neighbour"
+    [job] = Job.objects.filter(kind="members.erase")
+    assert (job.state, job.position, job.done == job.total or job.done > 0) == ("done", {}, True)
     kept = [storages["files"].open(f"erasures/{in_acme.pk}/{name}").read() for name in _noted(in_acme)]
     assert [word for word in WORDS if word.encode() in b"".join(kept)] == []
 
@@ -211,6 +266,116 @@ def test_what_waits_of_others_is_left(planted: Member, in_acme: Tenant) -> None:
     items = [item for entry in InboxEntry.objects.all() for item in json.loads(entry.body) if "v" in item]
     assert [item["v"] for item in items] == ["neighbour"]  # the stranger's event named the person
     assert AuditEntry.objects.filter(verb="member.erase").count() == 1
+
+
+def tell(name: str, **properties: Any) -> None:
+    event = {"external_id": "stranger", "name": name, "properties": properties}
+    accept_events([canonical_event(event, trusted=True, now=timezone.now())])
+
+
+def told(name: str) -> Any:
+    found = Event.objects.filter(name_id=EventName.objects.get(name=name).pk).order_by("-pk")
+    return found.values_list("properties", flat=True).first()
+
+
+def test_names_are_struck_out_of_others_personal_properties_only(planted: Member, in_acme: Tenant) -> None:
+    """Elsewhere a name may be anybody's: a film, a street, a namesake."""
+    tell("invite", guest=f"with {NAME}!", film=f"The Life of {NAME}", mail=EMAIL, seats=2, also=["a", NAME])
+    tell("film", title=NAME)
+    drain(in_acme.pk)
+    event = EventName.objects.get(name="invite")
+    EventProperty.objects.filter(event=event, name__in=["guest", "also"]).update(personal=True)
+    EventProperty.objects.filter(event=event, name__in=["film", "mail"]).update(personal=False)
+    request_erasure(member=planted)
+    drain(in_acme.pk)
+    assert told("invite") == {
+        "guest": "with …!",
+        "film": f"The Life of {NAME}",
+        "mail": "…",
+        "seats": 2,
+        "also": ["a", "…"],
+    }
+    assert told("film") == {"title": NAME}
+
+
+def test_search_goes_in_slices_over_everything_and_on_where_it_stopped(planted: Member, in_acme: Tenant) -> None:
+    for search in searches():
+        object.__setattr__(search, "slice", 2)
+    for number in range(7):
+        tell("refer", friend=EMAIL, number=number)
+    drain(in_acme.pk, names=["stream"])
+    try:
+        request_erasure(member=planted)
+        job = start_erasures()
+        assert job is not None
+        seen = []
+        while step_job(job=job):
+            job.refresh_from_db()
+            if job.state == Job.State.RUNNING:
+                seen.append((job.position["table"], job.done))
+            if len(seen) == 3:
+                tell("late", friend=EMAIL)  # behind the search, before the erasure
+                drain(in_acme.pk, names=["stream"])
+    finally:
+        for search in searches():
+            object.__setattr__(search, "slice", 20_000)
+    assert seen == sorted(seen)
+    assert len({done for _table, done in seen}) > 5
+    assert told("late") == {"friend": "…"}
+    assert found_in_database(WORDS) == []
+
+
+def test_address_that_came_meanwhile_is_looked_for_from_the_beginning(planted: Member, in_acme: Tenant) -> None:
+    tell("refer", friend="zeb.second@example.com")
+    drain(in_acme.pk)
+    request_erasure(member=planted)
+    job = start_erasures()
+    assert job is not None
+    step_job(job=job)
+    Identity.objects.create(member=planted, kind="email", value="zeb.second@example.com")
+    while step_job(job=job):
+        pass
+    drain(in_acme.pk, names=["erase"])
+    assert found_in_database((*WORDS, "zeb.second")) == []
+
+
+def test_one_job_serves_all_who_wait_and_who_comes_later_gets_the_next(planted: Member, in_acme: Tenant) -> None:
+    others = [Member.objects.create(external_id=f"other-{n}", email=f"other{n}@example.com") for n in range(3)]
+    for one in (planted, *others[:2]):
+        request_erasure(member=one)
+    job = start_erasures()
+    assert job is not None
+    step_job(job=job)
+    request_erasure(member=others[2])
+    drain(in_acme.pk, names=["erase"])
+    assert Member.objects.filter(erased_at=None, external_id__startswith="other").count() == 0
+    jobs = Job.objects.filter(kind="members.erase")
+    assert (jobs.count(), set(jobs.values_list("state", flat=True))) == (2, {"done"})
+
+
+def test_export_leaves_somebody_elses_address_out_of_ones_own_events(planted: Member, in_acme: Tenant) -> None:
+    Member.objects.create(external_id="friend")
+    friend = Member.objects.get(external_id="friend")
+    Identity.objects.create(member=friend, kind="email", value="friend@example.com")
+    event = {"external_id": EXTERNAL, "name": "gift", "properties": {"email": "Friend@Example.com", "my_email": EMAIL}}
+    accept_events([canonical_event(event, trusted=True, now=timezone.now())])
+    drain(in_acme.pk)
+    [section] = [one for one in everything_about(planted) if one.name == "members_event"]
+    [row] = [row for row in section.rows if row["name_id"] == "gift"]
+    assert row["properties"] == {"email": "…", "my_email": EMAIL}
+
+
+def test_running_job_that_was_asked_about_the_person_is_cancelled(planted: Member, in_acme: Tenant) -> None:
+    asked = {"what": "members", "format": "csv", "query": {"q": [EMAIL]}, "language": "en"}
+    about = Job.objects.create(kind="export", parameters=asked, state="running", started_by_kind="system")
+    other = Job.objects.create(kind="x", parameters={"q": "else"}, state="running", started_by_kind="system")
+    erase_member(member=planted)
+    about.refresh_from_db()
+    other.refresh_from_db()
+    assert (about.cancel_requested, about.parameters, other.cancel_requested) == (True, {}, False)
+    while step_job(job=about):
+        about.refresh_from_db()
+    assert (about.state, found_in_database(WORDS)) == ("cancelled", [])
 
 
 def test_merged_member_is_erased_with_the_survivor(planted: Member, in_acme: Tenant) -> None:
@@ -273,7 +438,7 @@ def test_export_holds_everything_that_was_planted(planted: Member) -> None:
     assert sections["feedback_answer"].rows[0]["text"] == MENTION
     assert "purchase" in [row["name_id"] for row in sections["members_event"].rows]
     assert sections["members_event"].labels["name_id"] == "Event"
-    assert File.objects.count() == 1
+    assert File.objects.count() == 3
 
 
 def test_person_of_leaves_out_what_is_too_short_to_be_looked_for(in_acme: Tenant) -> None:

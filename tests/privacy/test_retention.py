@@ -22,12 +22,13 @@ from members.actions import (
     set_retention,
     upsert_member,
 )
-from members.models import Event, Member, RetentionPeriod
+from members.models import Event, Import, Member, RetentionPeriod
 from segments.models import Segment
 from tests.ui.conftest import sign_in
 from urm.audit.actions import record
 from urm.audit.models import AuditEntry
-from urm.jobs.models import Job
+from urm.jobs.files import CSV, new_file
+from urm.jobs.models import File, Job
 from urm.privacy.retention import kinds_of_retention
 from urm.tenancy.context import tenant_context
 from urm.tenancy.models import Tenant
@@ -53,7 +54,7 @@ def old_things(in_acme: Tenant, night: None) -> None:
             accept_events([canonical_event(event, trusted=True, now=timezone.now())])
             drain(in_acme.pk)
             record(verb="note.write", target=member, target_label=name)
-            Job.objects.create(kind="x", label=name, state="done", started_by_kind="system", finished_at=moment)
+            keep_files(name, moment)
     survey = create_survey(
         name="Q",
         active=True,
@@ -79,7 +80,36 @@ def old_things(in_acme: Tenant, night: None) -> None:
         )
 
 
-@pytest.mark.parametrize("kind", ["answers", "audit", "deliveries", "events", "inactive_members", "jobs"])
+def keep_files(name: str, moment: datetime) -> None:
+    """An export and an import of then, with files that would be kept for years."""
+    written, given = (
+        new_file(name=f"{name}{part}.csv", content_type=CSV, capability="members.view", keep=timedelta(days=4000))
+        for part in ("", "-in")
+    )
+    File.objects.filter(pk__in=[written.pk, given.pk]).update(created_at=moment)
+    Job.objects.create(
+        kind="export",
+        label=name,
+        state="done",
+        parameters={"q": name},
+        position={"file": written.pk},
+        result={"rows": 1},
+        started_by_kind="system",
+        created_at=moment,
+        finished_at=moment,
+    )
+    Import.objects.create(
+        name=name, state="done", file_id=given.pk, created_at=moment, undo_until=NIGHT + timedelta(days=10)
+    )
+
+
+KINDS = (
+    *("answers", "audit", "deliveries", "events", "export_files", "import_files", "inactive_members", "job_results"),
+    "jobs",
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_old_goes_and_new_stays(old_things: None, in_acme: Tenant, kind: str) -> None:
     days = 400
     expected = preview_retention(periods={kind: days})[kind]
@@ -96,6 +126,18 @@ def test_old_goes_and_new_stays(old_things: None, in_acme: Tenant, kind: str) ->
         "audit": lambda: AuditEntry.objects.filter(target_label__in=["old", "new"]).count() == 1,
         "deliveries": lambda: Delivery.objects.count() == 1,
         "events": lambda: Event.objects.filter(properties={"page": "/x"}).count() == 1,
+        "export_files": lambda: (
+            set(File.objects.values_list("name", flat=True)) == {"new.csv", "old-in.csv", "new-in.csv"}
+        ),
+        "import_files": lambda: (
+            set(File.objects.values_list("name", flat=True)) == {"old.csv", "new.csv", "new-in.csv"}
+            and Import.objects.get(name="old").undo_until <= timezone.now()  # type: ignore[operator]
+            and Import.objects.get(name="new").undo_until > timezone.now()  # type: ignore[operator]
+        ),
+        "job_results": lambda: (
+            list(Job.objects.order_by("created_at").values_list("label", "kind", "parameters", "result"))
+            == [("", "export", {}, {}), ("new", "export", {"q": "new"}, {"rows": 1})]
+        ),
         "inactive_members": lambda: (
             set(Member.objects.filter(erasure_requested_at=None).values_list("external_id", flat=True)) == {"new"}
         ),
@@ -105,7 +147,7 @@ def test_old_goes_and_new_stays(old_things: None, in_acme: Tenant, kind: str) ->
 
 
 def test_every_kind_is_shown_by_the_test_above() -> None:
-    assert sorted(kinds_of_retention()) == ["answers", "audit", "deliveries", "events", "inactive_members", "jobs"]
+    assert tuple(sorted(kinds_of_retention())) == KINDS
 
 
 def test_a_night_goes_in_slices_and_only_once(

@@ -84,6 +84,12 @@ def step_next_job() -> bool:
     return False
 
 
+def step_job(*, job: Job) -> bool:
+    """One step of this very job, for whoever does not want to wait for its turn; False when it has ended, waits after
+    a failure, or another worker is at it."""
+    return Job.objects.filter(pk=job.pk, state__in=Job.OPEN, due_at__lte=timezone.now()).exists() and _step(job.pk)
+
+
 def _step(pk: int) -> bool:
     """One step of this job; False when another worker is at it or it has ended."""
     try:

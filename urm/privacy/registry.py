@@ -16,13 +16,15 @@ from urm.tenancy.context import require_tenant
 class Person:
     """`ids`: the member and all who were merged into it. `addresses`: e-mail, phone, identities and every other value
     that nobody else has. `names` may be other people's too: they are only looked for where nothing is lost by it.
-    `digests`: by which the suppression list knows the addresses.
+    `digests`: by which the suppression list knows the addresses. `searched`: how far large tables were searched
+    already, by table (see urm.privacy.searching).
     """
 
     ids: tuple[int, ...]
     addresses: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     digests: tuple[bytes, ...] = ()
+    searched: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -132,8 +134,8 @@ def execute(statement: str, person: Person, **more: Any) -> list[tuple[Any, ...]
     given = {
         "members": list(person.ids),
         "digests": list(person.digests),
-        "words": [_pattern(word) for word in person.words],
-        "addresses": [_pattern(word) for word in person.addresses],
+        "words": [anywhere(word) for word in person.words],
+        "addresses": [anywhere(word) for word in person.addresses],
         **more,
     }
     with connection.cursor() as cursor:
@@ -141,8 +143,8 @@ def execute(statement: str, person: Person, **more: Any) -> list[tuple[Any, ...]
         return list(cursor.fetchall()) if cursor.description else []
 
 
-def _pattern(word: str) -> str:
-    """For ILIKE ANY: the word anywhere."""
+def anywhere(word: str) -> str:
+    """For LIKE: the word anywhere."""
     escaped = word.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
     return f"%{escaped}%"
 
