@@ -357,7 +357,7 @@ declare(
     Table("members_identitysettings", neutral="id tenant_id merge_kinds compare_requested_at"),
     Table(
         "members_attributedefinition",
-        neutral="id tenant_id name type label_en label_zh choices personal",
+        neutral="id tenant_id name type label_en label_zh choices personal source_order",
     ),
     Table("members_tag", neutral="tenant_id id name group kind description created_at"),
     Table(
