@@ -40,10 +40,10 @@ EXAMPLE = {
     "ready": [
         {
             "name": "champions",
-            "label": {"en": "Champions", "zh-hans": "重要价值客户"},
+            "label": {"en": "Champions", "zh-hans": "冠军客户"},
             "advice": {
                 "en": "Bought lately and often: thank them, ask them to recommend you.",
-                "zh-hans": "近期频繁购买：表达感谢，请其推荐。",
+                "zh-hans": "近期购买且频繁：致谢，并邀请他们推荐。",
             },
             "cells": [{"r": [5, 5], "f": [4, 5]}],
             "count": 96,

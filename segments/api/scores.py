@@ -20,12 +20,12 @@ from urm.rules.workspace import current_names
 
 _ABOUT = {
     "name": "activity",
-    "label": {"en": "Activity power", "zh-hans": "活动力"},
+    "label": {"en": "activity", "zh-hans": "活跃度"},
     "up_to": 100.0,
     "definition": {
         "en": "100 · (1 − e^(−a/4)); a is the number of days in the last 90 with at least one event of their own, a day"
         " counting half for every 30 days that it lies back.",
-        "zh-hans": "100 · (1 − e^(−a/4))；a 为最近 90 天中有自身行为的天数，每早 30 天权重减半。",
+        "zh-hans": "100 ·（1 − e^(−a/4)）；a 为最近 90 天中有自身行为的天数，每早 30 天权重减半。",
     },
 }
 FORMULA_EXAMPLE = {

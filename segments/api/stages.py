@@ -82,7 +82,9 @@ class StageDetailOut(serializers.Serializer[Stage]):
 
 class StagesOut(serializers.Serializer[Any]):
     data = StageDetailOut(many=True)  # type: ignore[assignment]  # a field, as the metaclass sees it
-    without_stage = serializers.IntegerField(help_text="Members for whom no stage's rule holds.")
+    without_stage = serializers.IntegerField(
+        help_text="Members for whom no stage's rule holds; who is new is counted once looked at."
+    )
 
 
 class MoveOut(serializers.Serializer[Any]):
