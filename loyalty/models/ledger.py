@@ -27,13 +27,11 @@ class Account(TenantModel):
 
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
     member = TenantForeignKey(
-        Member, models.PROTECT, null=True, db_index=False, related_name="loyalty_accounts", verbose_name=_("member")
+        Member, models.PROTECT, null=True, related_name="loyalty_accounts", verbose_name=_("member")
     )
     balance = models.BigIntegerField(_("points"), null=True)
     lifetime_points = models.BigIntegerField(_("lifetime points"), null=True)
-    tier = TenantForeignKey(
-        "loyalty.Tier", models.PROTECT, null=True, db_index=False, related_name="accounts", verbose_name=_("tier")
-    )
+    tier = TenantForeignKey("loyalty.Tier", models.PROTECT, null=True, related_name="accounts", verbose_name=_("tier"))
     tier_since = models.DateTimeField(_("tier since"), null=True)
     opened_at = models.DateTimeField(_("opened at"), default=timezone.now)
 
@@ -77,12 +75,8 @@ class Transfer(TenantModel):
         REVERSE = "reverse", _("reversed")
         MERGE = "merge", _("moved with a merge")
 
-    debit_account = TenantForeignKey(
-        Account, models.PROTECT, db_index=False, related_name="debits", verbose_name=_("from account")
-    )
-    credit_account = TenantForeignKey(
-        Account, models.PROTECT, db_index=False, related_name="credits", verbose_name=_("to account")
-    )
+    debit_account = TenantForeignKey(Account, models.PROTECT, related_name="debits", verbose_name=_("from account"))
+    credit_account = TenantForeignKey(Account, models.PROTECT, related_name="credits", verbose_name=_("to account"))
     amount = models.BigIntegerField(_("points"))
     lifetime_points = models.BigIntegerField(null=True)  # that move as well, when members are merged or un-merged
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
@@ -91,7 +85,7 @@ class Transfer(TenantModel):
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     event_id = models.BigIntegerField(_("event"), null=True)
     reverses = TenantForeignKey(
-        "self", models.PROTECT, null=True, db_index=False, related_name="reversed_by", verbose_name=_("reverses")
+        "self", models.PROTECT, null=True, related_name="reversed_by", verbose_name=_("reverses")
     )
     # What was taken from which lots: two arrays of one length. A table of their own would double a redemption's writes.
     lot_ids = ArrayField(models.BigIntegerField(), default=list)
@@ -132,10 +126,8 @@ class Transfer(TenantModel):
 class Lot(TenantModel):
     """Points that came in together and expire together; `remaining` of them are unspent."""
 
-    account = TenantForeignKey(Account, models.PROTECT, db_index=False, related_name="lots", verbose_name=_("account"))
-    transfer = TenantForeignKey(
-        Transfer, models.PROTECT, db_index=False, related_name="lots", verbose_name=_("transfer")
-    )
+    account = TenantForeignKey(Account, models.PROTECT, related_name="lots", verbose_name=_("account"))
+    transfer = TenantForeignKey(Transfer, models.PROTECT, related_name="lots", verbose_name=_("transfer"))
     points = models.BigIntegerField(_("points"))
     remaining = models.BigIntegerField(_("remaining"))
     expires_at = models.DateTimeField(_("expires at"), null=True)

@@ -98,9 +98,7 @@ class Tier(TenantModel):
 class TierChange(TenantModel):
     """A member moved to another tier. Append-only; names are kept as they were then."""
 
-    account = TenantForeignKey(
-        Account, models.PROTECT, db_index=False, related_name="tier_changes", verbose_name=_("account")
-    )
+    account = TenantForeignKey(Account, models.PROTECT, related_name="tier_changes", verbose_name=_("account"))
     before = models.CharField(_("before"), max_length=60, null=True)
     after = models.CharField(_("after"), max_length=60, null=True)
     lifetime_points = models.BigIntegerField(_("lifetime points"))
@@ -152,15 +150,9 @@ class Reward(TenantModel):
 class Redemption(TenantModel):
     """A member exchanged points for a reward; cancelling gives the points and the stock back."""
 
-    member = TenantForeignKey(
-        Member, models.PROTECT, db_index=False, related_name="redemptions", verbose_name=_("member")
-    )
-    reward = TenantForeignKey(
-        Reward, models.PROTECT, db_index=False, related_name="redemptions", verbose_name=_("reward")
-    )
-    transfer = TenantForeignKey(
-        Transfer, models.PROTECT, db_index=False, related_name="redemptions", verbose_name=_("transfer")
-    )
+    member = TenantForeignKey(Member, models.PROTECT, related_name="redemptions", verbose_name=_("member"))
+    reward = TenantForeignKey(Reward, models.PROTECT, related_name="redemptions", verbose_name=_("reward"))
+    transfer = TenantForeignKey(Transfer, models.PROTECT, related_name="redemptions", verbose_name=_("transfer"))
     points = models.BigIntegerField(_("points"))
     redeemed_at = models.DateTimeField(_("redeemed at"), default=timezone.now)
     cancelled_at = models.DateTimeField(_("cancelled at"), null=True)

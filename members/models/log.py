@@ -145,7 +145,10 @@ class ParkedEvent(TenantModel):
     class Meta:
         verbose_name = _("parked event")
         verbose_name_plural = _("parked events")
-        indexes = [models.Index(fields=["tenant", "-parked_at"], name="parked_by_time")]
+        indexes = [
+            models.Index(fields=["tenant", "-parked_at"], name="parked_by_time"),
+            models.Index(fields=["tenant", "member"], name="parked_by_member"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.consumer}: {self.reason[:80]}"

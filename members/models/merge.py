@@ -43,7 +43,10 @@ class MemberMerge(TenantModel):
             ),
             models.CheckConstraint(condition=~Q(survivor=F("other")), name="merge_two_members"),
         ]
-        indexes = [models.Index(fields=["tenant", "survivor", "id"], name="merge_by_survivor")]
+        indexes = [
+            models.Index(fields=["tenant", "survivor", "id"], name="merge_by_survivor"),
+            models.Index(fields=["tenant", "other"], name="merge_by_other"),
+        ]
 
     def __str__(self) -> str:
         return f"#{self.other_id} → #{self.survivor_id}"
@@ -74,7 +77,8 @@ class DuplicateCandidate(TenantModel):
             models.CheckConstraint(condition=Q(first__lt=F("second")), name="duplicate_in_order"),
         ]
         indexes = [
-            models.Index(fields=["tenant", "-id"], name="duplicate_open", condition=Q(dismissed_at__isnull=True))
+            models.Index(fields=["tenant", "-id"], name="duplicate_open", condition=Q(dismissed_at__isnull=True)),
+            models.Index(fields=["tenant", "second"], name="duplicate_by_second"),
         ]
 
     def __str__(self) -> str:
