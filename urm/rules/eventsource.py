@@ -285,11 +285,12 @@ class EventSource:
 
     def log_rows(self, scope: Scope, conditions: Sql) -> tuple[Sql, Sql]:
         """The member whom a log row `e` counts for, and FROM and WHERE of the rows that count for those in the scope.
-        OFFSET 0 has given members looked up one by one: the planner would rather read whole months of the log."""
+        OFFSET 0 has given members looked up one by one: the planner would rather read whole months of the log. For
+        everybody it is the other way round: it would read the log member by member rather than sort what it finds."""
         people, log = self.tables.people, self.tables.log
         if scope.members is None:
             if not self._merged:
-                return Sql("e.member_id"), sql(f"{log} e WHERE {{}}", conditions)
+                return Sql("e.member_id"), sql(f"(SELECT e.* FROM {log} e WHERE {{}} OFFSET 0) e", conditions)
             alias = "ON a.tenant_id = {} AND a.id = e.member_id AND a.merged_into_id IS NOT NULL"
             rows = sql(f"{log} e LEFT JOIN {people} a {alias} WHERE {{}}", scope.tenant, conditions)
             return Sql("COALESCE(a.merged_into_id, e.member_id)"), rows
