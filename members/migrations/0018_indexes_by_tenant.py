@@ -25,7 +25,7 @@ ALONE = (
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("members", "0016_statistics")]
+    dependencies = [("members", "0017_source_order")]
 
     operations = [
         AddIndexConcurrently(
