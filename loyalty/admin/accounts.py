@@ -80,7 +80,7 @@ class AccountAdmin(ModelAdmin):
     def tier_when(self, account: Account) -> str:
         return ago(account.tier_since)
 
-    @admin.display(description=_("opened at"))
+    @admin.display(description=_("account opened"))
     def opened(self, account: Account) -> str:
         return ago(account.opened_at)
 

@@ -26,7 +26,8 @@ class ParkedAdmin(ModelAdmin):
     list_filter = ("consumer",)
     list_select_related = ("member",)
     search_fields = ("consumer", "reason")
-    fields = ("consumer", "reason", "member", "received_at", "event_id", "body", "parked_at")
+    fields = ("consumer", "reason", "member", "received_at", "number", "body", "parked_at")
+    readonly_fields = ("number",)
     actions = ("retry",)
     change_form_outer_after_template = "members/parked_tools.html"
 
@@ -38,6 +39,10 @@ class ParkedAdmin(ModelAdmin):
             path("<int:pk>/drop/", wrap(require_POST(self.drop)), name="parked_drop"),
             *urls,
         ]
+
+    @admin.display(description=_("number of the event"))
+    def number(self, parked: ParkedEvent) -> int:
+        return parked.event_id
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.may("workspace.change"))  # type: ignore[union-attr]

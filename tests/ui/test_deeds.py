@@ -6,7 +6,7 @@ from pathlib import Path
 from django.conf import settings
 from django.utils import translation
 
-from urm.ui.deeds import actor_words, deed_words, kind_words, known_deeds
+from urm.ui.deeds import actor_words, change_words, deed_words, kind_words, known_deeds
 from urm.ui.translations import ROOMS
 
 
@@ -24,6 +24,18 @@ def test_deed_kind_and_actor_are_put_into_words() -> None:
     assert said == ["has launched", "segment", "system", "Ada"]
     with translation.override("zh-hans"):
         assert [deed_words("campaign.launch"), kind_words("segments.segment")] == ["启动了", "人群"]
+
+
+def test_changes_are_read_by_the_names_of_fields() -> None:
+    after = {"name": "Regulars", "stale": "True", "tags": ["a", "b"], "description": ""}
+    assert change_words("segments.segment", after) == [
+        ("name", "Regulars"),
+        ("stale", "Yes"),
+        ("tags", "a, b"),
+        ("description", "–"),
+    ]
+    with translation.override("zh-hans"):
+        assert change_words("segments.segment", {"name": "老客"}) == [("名称", "老客")]
 
 
 def test_what_nobody_has_put_into_words_stays_as_it_is() -> None:

@@ -1,5 +1,8 @@
 """What the audit log says, in words: who did what to which kind of thing."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.apps import apps
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -79,6 +82,27 @@ def kind_words(label: str) -> str:
         return str(apps.get_model(label)._meta.verbose_name)
     except (LookupError, ValueError):
         return label
+
+
+def change_words(target_type: str, after: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was written, as (field, value): fields by their names in forms, lists without brackets."""
+    try:
+        names = {
+            field.name: str(getattr(field, "verbose_name", "")) for field in apps.get_model(target_type)._meta.fields
+        }
+    except (LookupError, ValueError):
+        names = {}
+    return [(names.get(name) or name, _plain(value)) for name, value in after.items()]
+
+
+def _plain(value: Any) -> str:
+    if value is None or value in ("", "None", []):
+        return "–"
+    if isinstance(value, bool) or value in ("True", "False"):
+        return _("Yes") if str(value) == "True" else _("No")
+    if isinstance(value, list):
+        return ", ".join(_plain(one) for one in value)
+    return str(value)
 
 
 def actor_words(name: str) -> str:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from urm.ui import formats as ui_formats
 from urm.ui.components import Chart, Empty, HeatMap, Step, Tile
-from urm.ui.deeds import actor_words, deed_words, kind_words
+from urm.ui.deeds import actor_words, change_words, deed_words, kind_words
 from urm.ui.diagrams import Sankey, UpSet
 
 register = template.Library()
@@ -124,6 +124,12 @@ def deed(verb: str) -> str:
 def kind(label: str) -> str:
     """What a kind of object of the audit log is called."""
     return kind_words(label)
+
+
+@register.filter
+def changes(entry: Any) -> list[tuple[str, str]]:
+    """What an entry of the audit log says was written: (field, value)."""
+    return change_words(entry.target_type, entry.after)
 
 
 @register.filter

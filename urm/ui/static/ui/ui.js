@@ -78,9 +78,11 @@
   const stack = () => {
     for (const table of document.querySelectorAll(".ui-scroll > .ui-table")) {
       if (!table.tHead || !phone.matches || table.classList.contains("ui-stacked")) continue;
-      if (table.scrollWidth <= table.parentElement.clientWidth + 1) continue;
+      const rows = [...table.tBodies[0].rows];
+      const tall = table.tHead.rows[0].cells.length > 4 && rows.some((row) => row.offsetHeight > 72);
+      if (!tall && table.scrollWidth <= table.parentElement.clientWidth + 1) continue;
       const labels = [...table.tHead.rows[0].cells].map(words);
-      for (const row of table.tBodies[0].rows)
+      for (const row of rows)
         [...row.cells].forEach((cell, place) => { cell.dataset.label = labels[place] || ""; });
       table.setAttribute("role", "table"); // what "display: block" takes from a table
       for (const [which, role] of roles) table.querySelectorAll(which).forEach((one) => one.setAttribute("role", role));
