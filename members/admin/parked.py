@@ -41,7 +41,7 @@ class ParkedAdmin(ModelAdmin):
         ]
 
     @admin.display(description=_("number of the event"))
-    def number(self, parked: ParkedEvent) -> int:
+    def number(self, parked: ParkedEvent) -> int | None:
         return parked.event_id
 
     def has_retry_permission(self, request: HttpRequest) -> bool:

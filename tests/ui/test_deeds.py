@@ -30,7 +30,7 @@ def test_changes_are_read_by_the_names_of_fields() -> None:
     after = {"name": "Regulars", "stale": "True", "tags": ["a", "b"], "description": ""}
     assert change_words("segments.segment", after) == [
         ("name", "Regulars"),
-        ("stale", "Yes"),
+        ("being computed", "Yes"),
         ("tags", "a, b"),
         ("description", "–"),
     ]

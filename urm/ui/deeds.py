@@ -24,6 +24,7 @@ _WORDS: dict[str, str | Promise] = {
     "cancel": gettext_lazy("has cancelled"),
     "change_role": gettext_lazy("has changed the role"),
     "check": gettext_lazy("has checked"),
+    "confirm": gettext_lazy("has confirmed who they are"),
     "consent": gettext_lazy("has written down consent"),
     "correct": gettext_lazy("has corrected"),
     "discard": gettext_lazy("has discarded"),
