@@ -39,7 +39,12 @@ def build(tenant: Tenant) -> None:
         name="household_size", type="number", label_en="Household size", label_zh="家庭人数"
     )
     AttributeDefinition.objects.create(
-        name="drink", type="choice", label_en="Favourite drink", label_zh="最爱饮品", choices=["coffee", "tea"]
+        name="drink",
+        type="choice",
+        label_en="Favourite drink",
+        label_zh="最爱饮品",
+        choices=["coffee", "tea"],
+        source_order=["api", "import", "staff"],
     )
     AcquisitionSource.objects.create(
         code="poster-1", name="Poster at the harbour", kind="qr", landing_url="https://shop.example.com/"
