@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from members.actions.consents import register_purpose
+from members.actions.duplicates import request_comparison
 from members.actions.events import emit
 from members.actions.imports import statements as sql
 from members.actions.imports.checking import clear_rows, count_rows
@@ -88,6 +89,8 @@ def end_run(job: Job) -> None:
     if importing.state != State.DONE:
         importing.counts["written"] = job.done
     importing.save(update_fields=["state", "counts", "finished_at"])
+    if {"birthday", "first_name", "last_name"} <= {column["target"] for column in importing.columns}:
+        request_comparison()  # shared addresses are noted slice by slice; for names and birthdays one pass is cheaper
     job.result = {"import_id": importing.pk, "counts": importing.counts, "error_file_id": importing.error_file_id}
     record(verb="import.end", target=importing, after={"state": importing.state, "counts": importing.counts})
 

@@ -24,6 +24,7 @@ from tests.members.imports.rehearsal import checked, imported, problems, table, 
 from urm.audit.models import AuditEntry
 from urm.jobs.models import Job
 from urm.tenancy.models import Tenant
+from urm.tenancy.work import drain
 
 HEADER = ("id", "email", "first name", "城市")
 
@@ -249,3 +250,16 @@ def test_address_of_somebody_else_makes_a_possible_duplicate(in_acme: Tenant) ->
     assert list(pairs) == [(ada.pk, numbers["c2"], "email"), (ada.pk, numbers["c3"], "phone")]
     imported(table(("id", "email", "phone"), ("c4", "cy@example.com", "")), match=[])  # an address that is given anew
     assert DuplicateCandidate.objects.filter(first_id=numbers["c3"], second_id=numbers["c4"]).count() == 1
+
+
+def test_same_name_and_birthday_make_a_possible_duplicate_when_the_import_is_through(in_acme: Tenant) -> None:
+    ada, _created = upsert_member(
+        external_id="c1", traits={"first_name": "Ada", "last_name": "King", "birthday": "1990-01-05"}
+    )
+    header = ("id", "first name", "last name", "birthday")
+    imported(table(header, ("c2", "Ada", "King", "1990-01-05"), ("c3", "Ada", "King", "1991-01-05")))
+    drain(in_acme.pk, names=["duplicates"])
+    other = Member.objects.get(external_id="c2")
+    assert list(DuplicateCandidate.objects.values_list("first_id", "second_id", "reason")) == [
+        (ada.pk, other.pk, "name")
+    ]
