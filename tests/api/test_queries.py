@@ -17,7 +17,7 @@ STATEMENTS = {
     "/api/v1/campaigns": 2,
     "/api/v1/campaigns/{campaign_id}": 2,
     "/api/v1/campaigns/{campaign_id}/report": 6,
-    "/api/v1/exports/{export_id}": 2,
+    "/api/v1/exports/{export_id}": 3,
     "/api/v1/files/{file_id}": 2,
     "/api/v1/imports": 2,
     "/api/v1/imports/{import_id}": 2,
