@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import get_language
 
 from members.models import EventName, Member
+from urm.ui.components import ListButton
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ _columns: list[Column] = []
 _filters: list[Any] = []
 _words: dict[str, EventWords] = {}
 _origins: list[TagOrigins] = []
+_buttons: list[ListButton] = []
 
 
 def add_member_column(column: Column) -> None:
@@ -79,6 +81,15 @@ def set_tag_origins(origins: TagOrigins) -> None:
 
 def tag_origins(member_id: int, tag_ids: Sequence[int]) -> Mapping[int, TagOrigin]:
     return _origins[0](member_id, tag_ids) if _origins and tag_ids else {}
+
+
+def add_list_button(button: ListButton) -> None:
+    """Above the list of members; its address gets the list's search and filters."""
+    _buttons.append(button)
+
+
+def list_buttons() -> list[ListButton]:
+    return list(_buttons)
 
 
 def add_event_words(name: str, words: EventWords) -> None:

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 
 from members.actions import MemberError, add_tag, export_person, remove_tag, request_erasure
 from members.actions.export import as_html, as_json
-from members.admin.extensions import member_columns, member_filters
+from members.admin.extensions import list_buttons, member_columns, member_filters
 from members.admin.filters import (
     ConsentFilter,
     FirstSeenFilter,
@@ -34,6 +34,7 @@ from members.models import DailyCount, Member
 from members.queries import live_members, search_members
 from urm.ui.admin import Empty, Entry, ModelAdmin
 from urm.ui.admin.changelist import KeysetChangeList
+from urm.ui.components import ListButton
 from urm.ui.confirming import confirmed
 from urm.ui.pages import needs
 from urm.ui.panels import render_panels
@@ -73,6 +74,9 @@ class MemberAdmin(ModelAdmin):
     exported_as = "members"
     search_fields = ("search_text",)
     search_help_text = _("Name, e-mail, phone or id")
+
+    def list_buttons(self) -> list[ListButton]:
+        return list_buttons()
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
         return MemberChangeList

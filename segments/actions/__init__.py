@@ -2,7 +2,7 @@
 
 from segments.actions.background import start_recompute
 from segments.actions.checking import check_sample
-from segments.actions.lists import Listed, change_list_by_ids, freeze_segment
+from segments.actions.lists import Listed, change_list_by_ids, freeze_segment, list_members
 from segments.actions.propositions import save_proposition
 from segments.actions.ranks import freeze_ranks
 from segments.actions.refresh import Refreshed, has_stale_rules, recompute_segments, refresh_members
@@ -34,6 +34,7 @@ __all__ = [
     "freeze_segment",
     "has_stale_rules",
     "install_default_stages",
+    "list_members",
     "recompute_segments",
     "refresh_members",
     "remove_from_list",

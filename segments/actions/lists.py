@@ -20,6 +20,7 @@ from urm.tenancy.context import require_tenant
 from urm.tenancy.models import Tenant
 
 MOST_IDS = 20_000
+MOST_FOUND = 50_000
 
 
 @dataclass(frozen=True)
@@ -77,3 +78,19 @@ def change_list_by_ids(*, segment: Segment, external_ids: Sequence[str], remove:
         members = list({member.pk: member for member in found.values()}.values())
         changed = (remove_from_list if remove else add_to_list)(segment=segment, members=members)
     return Listed(changed, len(members) - changed, tuple(one for one in wanted if one not in found))
+
+
+def list_members(*, member_ids: Sequence[int], segment: Segment | None = None, name: str = "") -> tuple[Segment, int]:
+    """Put members on a static list, or on a new one of that name; returns it and how many were not on it yet.
+
+    Raises SegmentError for a segment by rule, a name that is taken, and more than MOST_FOUND members."""
+    if len(member_ids) > MOST_FOUND:
+        message = _("More than %(most)s members at once. Narrow the search, or save its conditions as a segment.")
+        raise SegmentError({"name": message % {"most": MOST_FOUND}})
+    with transaction.atomic():
+        target = segment or create_segment(name=name, kind=Segment.Kind.STATIC)
+        added = 0
+        for start in range(0, len(member_ids), 5000):
+            members = Member.objects.filter(pk__in=member_ids[start : start + 5000], merged_into=None, erased_at=None)
+            added += add_to_list(segment=target, members=list(members))
+    return target, added

@@ -152,3 +152,13 @@ class Empty:
     icon: str = "inbox"
     action_url: str = ""  # a URL name; "" means the page's own “add”, where there is one
     action_label: Text = ""
+
+
+@dataclass(frozen=True)
+class ListButton:
+    """A link above a list, for those who have `capability`."""
+
+    label: str | Promise
+    icon: str
+    url_name: str
+    capability: str

@@ -18,7 +18,7 @@ from urm.audit.actions import record, snapshot
 from urm.audit.models import AuditEntry
 from urm.ui.admin.changelist import KeysetChangeList
 from urm.ui.admin.forms import TenantModelForm
-from urm.ui.components import Empty
+from urm.ui.components import Empty, ListButton
 from urm.ui.deeds import actor_words
 from urm.ui.navigation import Entry, add_to_sidebar
 from urm.ui.pages import staff_may
@@ -101,6 +101,10 @@ class ModelAdmin(_ByCapability, unfold.ModelAdmin):  # type: ignore[misc]
             )
 
     # --- lists
+
+    def list_buttons(self) -> list[ListButton]:
+        """Beside the export above the list; each address gets the list's search and filters."""
+        return []
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         changelist: type[ChangeList] = KeysetChangeList if self.keyset else super().get_changelist(request, **kwargs)

@@ -9,7 +9,7 @@ from django import template
 from django.template.context import RequestContext
 from django.urls import reverse
 from django.utils import formats, timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
@@ -206,6 +206,23 @@ def export_button(context: RequestContext, cl: Any) -> SafeString | str:
         reverse("admin:export"),
         cl.get_query_string({"what": what}, remove=["after", "p", "o"]),
         _("Export"),
+    )
+
+
+@register.simple_tag(takes_context=True)
+def list_buttons(context: RequestContext, cl: Any) -> SafeString:
+    """What else can be done with all that the list shows, with its search and filters."""
+    may = context["request"].user.may
+    query = cl.get_query_string({}, remove=["after", "before", "p", "o"])
+    return format_html_join(
+        "",
+        '<a class="ui-button" href="{}{}">{}'
+        '<span class="material-symbols-outlined md-18" aria-hidden="true">{}</span></a>',
+        (
+            (reverse(button.url_name), query, button.label, button.icon)
+            for button in getattr(cl.model_admin, "list_buttons", list)()
+            if may(button.capability)
+        ),
     )
 
 
