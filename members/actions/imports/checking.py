@@ -175,7 +175,7 @@ def _insert(job: Job, importing: Import, rows: list[dict[str, Any]]) -> None:
         _spoil(cursor, cells, gettext_noop("Another row of the file is about the same person."))
         run(cursor, sql.TELL, mode=importing.mode, believed=believed_more(importing))
         run(cursor, sql.STAGE, importing=importing.pk)
-        look_at_growth(cursor, before=job.done, after=job.done + len(rows))
+        look_at_growth(cursor, "members_importrow", before=job.done, after=job.done + len(rows))
 
 
 def _spoil(cursor: CursorWrapper, cells: dict[int, list[str]], words: str) -> None:

@@ -67,7 +67,7 @@ def run_step(job: Job) -> bool:
         if not rows:
             return False
         _write(cursor, importing, after, until)
-        look_at_growth(cursor, before=job.done, after=job.done + rows)
+        look_at_growth(cursor, "members_member", before=job.done, after=job.done + rows)
     job.position["row"] = until
     job.done += rows
     job.say(gettext_noop("Writing members"))
