@@ -71,7 +71,7 @@ def test_page_shows_every_condition_and_leads_to_the_event_in_the_timeline(staff
     page = staff.get(address, {"member": member.pk}).content.decode()
     assert f"{member} is in “Lapsing big spenders”" in page
     assert len(re.findall("<strong>met</strong>", page)) == 2  # the third is turned round by “not”
-    link = re.search(r'href="([^"]+/change/\?before=[^"]+)#timeline">purchase</a>', page)
+    link = re.search(r'href="([^"]+/change/\?before=[^"]+)#timeline">Purchase</a>', page)
     assert link is not None
     with tenant_context(Tenant.objects.get(slug="acme").pk):
         newest = timeline(member, names=["purchase"], limit=1)[0]
