@@ -31,9 +31,9 @@ def test_page_shows_progress_and_after_a_cancellation_how_to_go_on(
     page = f"/w/acme/admin/segments/segment/{segment.pk}/change/"
     assert "recomputing " in client.get(page).content.decode()
     with tenant_context(acme):
-        cancel_job(job=Job.objects.get(kind=background.KIND))
+        cancel_job(job=Job.objects.filter(kind=background.KIND).latest("pk"))
         step_next_job()
     assert "Compute it now" in client.get(page).content.decode()
     assert client.post(f"/w/acme/admin/segments/segment/{segment.pk}/compute/").status_code == 302
     with tenant_context(acme):
-        assert Job.objects.filter(kind=background.KIND, state__in=Job.OPEN).count() == 1
+        assert Job.objects.filter(kind=background.KIND).latest("pk").is_open  # a new one

@@ -29,7 +29,7 @@ def answer_of(staff: Client, path: str, **query: Any) -> dict[str, Any]:
 def test_language_names_events_as_the_timeline_does(staff: Client) -> None:
     facts = {fact["key"]: fact for fact in answer_of(staff, "language/")["facts"]}
     labels = {one["value"]: one["label"] for one in facts["event"]["parameters"][0]["options"]}
-    assert labels["page_view"] == "page_view"
+    assert labels["page_view"] == "Page viewed · page_view"
     assert labels["urm.tag.added"] == "Tag added · urm.tag.added"
     drink = next(one for one in facts["attribute"]["variants"] if one["kind"] == "choice")
     assert drink["choices"] == [{"value": "coffee", "label": "coffee"}, {"value": "tea", "label": "tea"}]
