@@ -35,7 +35,8 @@ def run_checks(pytest_arguments: list[str]) -> int:
     with services.running() as urls:
         env = environment(_apart_from_the_demo(urls)) | {"URM_CHROMIUM": browser or ""}
         checks = [] if pytest_arguments else _static_checks()
-        checks.append(("tests", ["-m", "pytest", *(pytest_arguments or _parallel())]))
+        whole = all(argument.startswith("-") for argument in pytest_arguments)
+        checks.append(("tests", ["-m", "pytest", *pytest_arguments, *(_parallel() if whole else [])]))
         failed = [name for name, arguments in checks if not _passes(name, arguments, env)]
     if not browser:
         print(NO_BROWSER, file=sys.stderr, flush=True)

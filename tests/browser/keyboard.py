@@ -3,10 +3,12 @@
 In a walk nothing is clicked and nothing is filled in: only keys are pressed, as `page.keyboard` does.
 """
 
+import contextlib
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page
+from playwright.sync_api import TimeoutError as TookTooLong
 
 WALKS = pytest.mark.parametrize(
     ("workspace", "language", "width", "dark"),
@@ -59,8 +61,16 @@ def choose(page: Page, field: Locator, value: str) -> None:
 
 
 def choose_file(page: Page, field: Locator, file: Any) -> None:
-    """Open the system's own dialog with a key; what happens inside that is not the page's."""
-    reach(page, field)
-    with page.expect_file_chooser() as asked:
-        page.keyboard.press("Space")
-    asked.value.set_files(file)
+    """Open the system's own dialog with a key; what happens inside that is not the page's.
+
+    A busy browser sometimes opens none: who sees no dialog presses again.
+    """
+    page.wait_for_load_state("load")
+    for _press in range(3):
+        reach(page, field)
+        with contextlib.suppress(TookTooLong):
+            with page.expect_file_chooser(timeout=5000) as asked:
+                page.keyboard.press("Space")
+            asked.value.set_files(file)
+            return
+    raise AssertionError(f"{field} opens no dialog")

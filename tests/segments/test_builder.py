@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from tests.showcase import build_showcase
-from tests.ui.conftest import sign_in
+from tests.ui.conftest import Workspaces, built_showcase, showcase, sign_in
+
+__all__ = ["built_showcase", "showcase"]  # fixtures, for this module alone
 
 pytestmark = pytest.mark.django_db
 ADMIN = "/w/acme/admin/rules/"
 
 
 @pytest.fixture
-def staff(client: Client) -> Client:
-    build_showcase()
+def staff(client: Client, showcase: Workspaces) -> Client:
     sign_in(client, "viewer@acme.example.com")
     return client
 
@@ -94,7 +94,6 @@ def test_preview_survives_anything(staff: Client, body: str) -> None:
     assert (answer.status_code, [*answer.json()]) == (200, ["problems"])
 
 
-def test_support_may_not_ask(client: Client) -> None:
-    build_showcase()
+def test_support_may_not_ask(client: Client, showcase: Workspaces) -> None:
     sign_in(client, "support@acme.example.com")
     assert [client.get(f"{ADMIN}{path}").status_code for path in ("language/", "suggestions/", "preview/")] == [403] * 3
