@@ -4,7 +4,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from members.models import AttributeDefinition, ValueSource
 from urm.ui.admin import Empty, Entry, ModelAdmin
@@ -48,7 +48,25 @@ class OrderField(forms.MultiValueField):
         return order
 
 
+class LinesField(forms.CharField):
+    """A list of texts, one a line; empty lines and repetitions are left out."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(widget=UnfoldAdminTextareaWidget(attrs={"rows": 4}), required=False, **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> list[str]:
+        lines = (line.strip() for line in (super().clean(value) or "").splitlines())
+        return list(dict.fromkeys(line for line in lines if line))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return self.clean(data) != (initial or [])
+
+
 class AttributeForm(TenantModelForm):
+    choices = LinesField(label=_("choices"), help_text=_("One entry a line."))
     source_order = OrderField(
         label=_("Which source is believed"),
         help_text=_(

@@ -11,7 +11,7 @@ from tests.reliability.conftest import Programs, eventually
 from urm.tenancy.models import Tenant
 
 WITHIN = 120.0
-ROWS = 20_000
+ROWS = 10_000
 
 
 def is_importing() -> bool:
